@@ -1,0 +1,47 @@
+# Two commands matter: `make serve` and `make test`. The first run of each needs the package index.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+HOST ?= 127.0.0.1
+PORT ?= 8000
+VENV := .venv
+STAMPS := .stamps
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+  if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+BIN := $(VENV)/bin
+
+.PHONY: help serve test lint lock clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 12
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMPS)/serve: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/test: requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/serve
+
+serve: $(STAMPS)/serve ## Start the service on ${HOST:-127.0.0.1}:${PORT:-8000}
+	@echo "Try: curl 'http://$(HOST):$(PORT)/v1/plans?model=llama-3.3-70b&context_tokens=32768&concurrency=16&gpu=h100-sxm5-80gb' -H 'Accept: text/plain'"
+	@HOST=$(HOST) PORT=$(PORT) exec $(BIN)/gunicorn --config config/gunicorn.conf.py 'service.app:create_app()'
+
+test: lint ## Run every check and every test
+	$(BIN)/python -m pytest -n auto -q
+
+lint: $(STAMPS)/test ## Style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: ## Compile the lock files anew (needs uv)
+	for name in requirements requirements-dev; do uv pip compile --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-emit-index-url --no-annotate $$name.in -o $$name.txt; done
+
+clean: ## Remove the environment and caches
+	rm -rf $(VENV) $(STAMPS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

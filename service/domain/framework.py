@@ -1,0 +1,44 @@
+"""Training frameworks: copies of the logits that their loss makes, by implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.domain.engine import Spread, version_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameworkProfile:
+    """Constants of one version range.
+
+    logit_bytes  bytes a logit that live at the peak of the backward of the loss, by implementation
+    """
+
+    since: str
+    logit_bytes: Mapping[str, float]
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Framework:
+    """A training framework with its version profiles, newest last.
+
+    context_gib      CUDA context and kernels on the card, in no torch counter
+    reserved_ratio   reserved over allocated bytes of the caching allocator
+    """
+
+    id: str
+    name: str
+    profiles: tuple[FrameworkProfile, ...]
+    context_gib: Spread
+    reserved_ratio: Spread
+    sources: tuple[str, ...]
+
+    def profile(self, version: str | None) -> FrameworkProfile:
+        """The profile of a version; the newest known where none is named."""
+        if version is None:
+            return self.profiles[-1]
+        wanted = version_key(version)
+        known = [entry for entry in self.profiles if version_key(entry.since) <= wanted]
+        return known[-1] if known else self.profiles[0]

@@ -1,0 +1,148 @@
+"""What a caller asks for: names already looked up, and None where nothing was said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from service.domain.engine import CachePrecision, Engine
+from service.domain.framework import Framework
+from service.domain.hardware import Gpu
+from service.domain.optimizer import Optimizer
+from service.domain.precision import Precision, Quantization
+from service.domain.questions import LoraSlots, Split
+from service.domain.results import ModelFacts
+
+Risk = Literal["high", "expected"]
+Objective = Literal[
+    "fewest-cards", "lowest-cost", "lowest-power", "highest-quality", "least-memory"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stock:
+    """All data in use, by id: what defaults and choices are drawn from."""
+
+    gpus: Mapping[str, Gpu]
+    precisions: Mapping[str, Precision]
+    quantizations: Mapping[str, Quantization]
+    caches: Mapping[str, CachePrecision]
+    engines: Mapping[str, Engine]
+    optimizers: Mapping[str, Optimizer]
+    frameworks: Mapping[str, Framework]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingWish:
+    """An inference workload as the caller stated it."""
+
+    engine: Engine
+    engine_version: str | None = None
+    context_tokens: int | None = None
+    concurrency: int | None = None
+    cache: CachePrecision | None = None
+    max_sequences: int | None = None
+    max_batched_tokens: int | None = None
+    memory_utilization: float | None = None
+    cuda_graphs: bool | None = None
+    flash_attention: bool | None = None
+    adapters: LoraSlots | None = None
+    allow_context_beyond_limit: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoraWish:
+    """LoRA settings as the caller stated them."""
+
+    rank: int | None = None
+    targets: tuple[str, ...] | None = None
+    precision: Precision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingWish:
+    """A training workload as the caller stated it."""
+
+    method: str | None = None
+    framework: Framework | None = None
+    framework_version: str | None = None
+    regime: str | None = None
+    optimizer: Optimizer | None = None
+    micro_batch_size: int | None = None
+    sequence_tokens: int | None = None
+    gradient_accumulation: int | None = None
+    activation_checkpointing: str | None = None
+    attention: str | None = None
+    loss: str | None = None
+    sharding: str | None = None
+    lora: LoraWish | None = None
+    allow_context_beyond_limit: bool = False
+
+
+Wish = ServingWish | TrainingWish
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateRequest:
+    """Memory of one placement."""
+
+    model: ModelFacts
+    precision: Precision | None
+    quantization: Quantization | None
+    workload: Wish
+    split: Split = field(default_factory=Split)
+    gpu: Gpu | None = None
+    memory_bytes: int | None = None
+    risk: Risk = "high"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What a plan may vary; None means everything that runs."""
+
+    gpus: tuple[Gpu, ...] | None = None
+    quantizations: tuple[Quantization, ...] | None = None
+    caches: tuple[CachePrecision, ...] | None = None
+    tensor_parallel: tuple[int, ...] | None = None
+    pipeline_parallel: tuple[int, ...] | None = None
+    expert_parallel: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanLimits:
+    """Bounds that every option has to keep."""
+
+    max_cards: int | None = None
+    max_cards_per_node: int | None = None
+    max_nodes: int | None = None
+    max_quality_loss: str | None = None
+    min_headroom: float = 0.0
+    max_hourly_usd: float | None = None
+    max_power_watts: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Cards of one kind that are really there."""
+
+    gpu: Gpu
+    nodes: int
+    cards_per_node: int
+    free_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest:
+    """The smallest combination that fits, out of the choices and within the limits."""
+
+    model: ModelFacts
+    precision: Precision | None
+    quantization: Quantization | None
+    workload: Wish
+    choices: Choices = field(default_factory=Choices)
+    limits: PlanLimits = field(default_factory=PlanLimits)
+    inventory: tuple[Pool, ...] = ()
+    objective: Objective = "fewest-cards"
+    risk: Risk = "high"
+    limit: int = 10

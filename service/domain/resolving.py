@@ -1,0 +1,193 @@
+"""From what a caller said to a question with nothing left open; every filled gap is noted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.domain.architecture import Architecture
+from service.domain.engine import BatchDefaults, CachePrecision, Profile
+from service.domain.errors import InvalidRequest
+from service.domain.precision import Precision, Quantization
+from service.domain.questions import Serving, Split
+from service.domain.requests import ServingWish, Stock
+from service.domain.results import Note
+from service.domain.units import GIB, ceil_div
+
+DEFAULT_CONTEXT_TOKENS = 8192
+DEFAULT_PRECISION = "bfloat16"
+NO_QUANTIZATION = "none"
+SIXTEEN_BITS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardFacts:
+    """What defaults depend on: the card's total and its name."""
+
+    memory_bytes: int | None
+    name: str = ""
+
+
+class Notes:
+    """Collects assumptions while gaps are filled."""
+
+    def __init__(self) -> None:
+        self.found: list[Note] = []
+
+    def default(self, field: str, value: float | str | bool, reason: str) -> None:
+        """Record one filled gap."""
+        self.found.append(Note(field=field, value=value, reason=reason))
+
+
+def resolved_precision(
+    model: Architecture, wanted: Precision | None, stock: Stock, notes: Notes
+) -> Precision:
+    """The caller's precision, else what the config declares, else bfloat16."""
+    if wanted is not None:
+        return wanted
+    declared = model.declared_precision
+    if declared is not None and declared in stock.precisions:
+        notes.default("precision", declared, "declared by the model's config")
+        return stock.precisions[declared]
+    notes.default("precision", DEFAULT_PRECISION, "default where the config declares none")
+    return stock.precisions[DEFAULT_PRECISION]
+
+
+def resolved_quantization(
+    model: Architecture,
+    wanted: Quantization | None,
+    precision: Precision | None,
+    stock: Stock,
+    notes: Notes,
+) -> Quantization:
+    """The caller's quantization, else the checkpoint's, else none.
+
+    A caller who names a precision asks for plain values, so the checkpoint's quantization is not
+    applied on top of it.
+    """
+    if wanted is not None:
+        return wanted
+    declared = model.declared_quantization
+    if precision is None and declared is not None and declared in stock.quantizations:
+        notes.default("quantization", declared, "declared by the checkpoint")
+        return stock.quantizations[declared]
+    notes.default("quantization", NO_QUANTIZATION, "default")
+    return stock.quantizations[NO_QUANTIZATION]
+
+
+def resolved_context(model: Architecture, wish: ServingWish, notes: Notes) -> int:
+    """The caller's context, refused beyond the model's limit; default min(limit, 8192)."""
+    limit = model.context_limit
+    if wish.context_tokens is None:
+        value = min(limit or DEFAULT_CONTEXT_TOKENS, DEFAULT_CONTEXT_TOKENS)
+        notes.default("workload.context_tokens", value, "min(the model's limit, 8192)")
+        return value
+    refuse_beyond_limit(
+        limit, wish.context_tokens, wish.allow_context_beyond_limit, "context_tokens"
+    )
+    return wish.context_tokens
+
+
+def refuse_beyond_limit(limit: int | None, tokens: int, allowed: bool, field: str) -> None:
+    """Refuse more tokens than the model's positions reach, unless the caller allows it."""
+    if limit is not None and tokens > limit and not allowed:
+        raise InvalidRequest(
+            f"workload.{field}",
+            f"{tokens} is beyond the model's limit of {limit} tokens; ask for at most {limit} or "
+            'set "allow_context_beyond_limit": true',
+        )
+
+
+def default_cache(precision: Precision, stock: Stock) -> CachePrecision:
+    """The rule of `auto`: the type of the model, 16 bit where the model's type is narrower."""
+    named = {"float32": "fp32", "float16": "fp16"}.get(precision.id, "bf16")
+    return stock.caches.get(named, stock.caches["bf16"])
+
+
+def batch_defaults(profile: Profile, card: CardFacts) -> BatchDefaults:
+    """The first entry whose card size fits; cards of unknown size get the last."""
+    for entry in profile.batch_defaults:
+        known = card.memory_bytes is not None
+        large = known and (card.memory_bytes or 0) >= entry.min_card_gib * GIB
+        excepted = any(word in card.name.lower() for word in entry.except_products)
+        if (large or entry.min_card_gib == 0) and not excepted:
+            return entry
+    return profile.batch_defaults[-1]
+
+
+def resolved_batch(
+    wish: ServingWish, entry: BatchDefaults, held: int, notes: Notes
+) -> tuple[int, int]:
+    """Sequences and tokens of the largest step, raised to the `held` sequences of a replica."""
+    sequences, tokens = wish.max_sequences, wish.max_batched_tokens
+    if sequences is None:
+        sequences = max(entry.max_sequences, held)
+        raised = ", raised to the concurrency" if held > entry.max_sequences else ""
+        notes.default("workload.max_sequences", sequences, f"engine default for this card{raised}")
+    elif sequences < held:
+        raise InvalidRequest(
+            "workload.max_sequences",
+            f"{sequences} sequences cannot hold the {held} of workload.concurrency on one replica",
+        )
+    if tokens is None:
+        tokens = max(entry.max_batched_tokens, held)
+        notes.default("workload.max_batched_tokens", tokens, "engine default for this card")
+    return min(sequences, tokens), tokens
+
+
+def resolved_cache(
+    wish: ServingWish, precision: Precision, stock: Stock, notes: Notes
+) -> CachePrecision:
+    """The caller's type of cache, else the engine's `auto` rule."""
+    if wish.cache is not None:
+        return wish.cache
+    cache = default_cache(precision, stock)
+    notes.default("workload.kv_cache_precision", cache.id, "auto: the type of the model")
+    return cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What stays the same while a planner varies cards: the model and how it is stored and split."""
+
+    model: Architecture
+    precision: Precision
+    quantization: Quantization
+    split: Split
+    card: CardFacts
+
+
+def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes) -> Serving:
+    """A serving question with every default of this engine version and card filled in."""
+    profile = wish.engine.profile(wish.engine_version)
+    if wish.engine_version is None:
+        notes.default(
+            "workload.engine_version", profile.since, "newest profile known, from this version"
+        )
+    concurrency = wish.concurrency
+    if concurrency is None:
+        concurrency = 1
+        notes.default("workload.concurrency", concurrency, "default")
+    context = resolved_context(frame.model, wish, notes)
+    held = ceil_div(concurrency, frame.split.data)
+    sequences, tokens = resolved_batch(wish, batch_defaults(profile, frame.card), held, notes)
+    utilization = wish.memory_utilization
+    if utilization is None:
+        utilization = profile.memory_utilization
+        if wish.engine.policy != "none":
+            notes.default("workload.memory_utilization", utilization, "engine default")
+    return Serving(
+        model=frame.model,
+        precision=frame.precision,
+        quantization=frame.quantization,
+        split=frame.split,
+        engine=wish.engine,
+        profile=profile,
+        context_tokens=context,
+        sequences=held,
+        cache=resolved_cache(wish, frame.precision, stock, notes),
+        max_sequences=max(sequences, 1),
+        max_batched_tokens=tokens,
+        memory_utilization=utilization,
+        cuda_graphs=wish.cuda_graphs is not False and profile.graph_base_gib > 0,
+        adapters=wish.adapters,
+    )

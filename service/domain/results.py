@@ -1,0 +1,246 @@
+"""What the domain answers: terms, estimates, options and plans, as plain nouns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from service.domain.architecture import Architecture
+from service.domain.hardware import Gpu
+
+Provenance = Literal["exact", "derived", "calibrated", "assumed"]
+Verdict = Literal["fits", "tight", "does-not-fit"]
+Value = int | float | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """Bytes with the range that holds nine of ten readings."""
+
+    low: int
+    expected: int
+    high: int
+
+    @staticmethod
+    def exactly(value: int) -> Amount:
+        """An amount without doubt."""
+        return Amount(low=value, expected=value, high=value)
+
+    def __add__(self, other: Amount) -> Amount:
+        return Amount(
+            low=self.low + other.low,
+            expected=self.expected + other.expected,
+            high=self.high + other.high,
+        )
+
+
+NOTHING = Amount(low=0, expected=0, high=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One part of the memory on a card, with its formula, this request's numbers and the source.
+
+    in_budget  whether the engine counts it inside the share of the card that it takes
+    """
+
+    name: str
+    amount: Amount
+    formula: str
+    values: Mapping[str, Value]
+    provenance: Provenance
+    source: str
+    in_budget: bool = True
+
+
+def total(terms: tuple[Term, ...]) -> Amount:
+    """Sum of terms."""
+    return sum((term.amount for term in terms), NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerCard:
+    """The fullest card: its terms, its pipeline stage and, in training, the phase of the peak."""
+
+    terms: tuple[Term, ...]
+    stage: int = 0
+    phase: str | None = None
+
+    @property
+    def amount(self) -> Amount:
+        """All terms together."""
+        return total(self.terms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A number that the service assumed instead of being told."""
+
+    field: str
+    value: Value | bool | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caution:
+    """Something that the caller should know about an answer."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a card offers: its total and the part that the judged terms may fill."""
+
+    gpu: str | None
+    memory_bytes: int
+    budget_bytes: int
+    policy: str
+    memory_utilization: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the space for the cache holds, on the tightest rank."""
+
+    kv_cache_capacity_bytes: int
+    kv_cache_capacity_tokens: int
+    kv_bytes_per_token: int
+    max_concurrency: int
+    max_context_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """What tools show while training: torch's allocated and reserved bytes, the driver's used bytes."""
+
+    allocated: Amount
+    reserved: Amount
+    driver: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """A model and where its shape came from."""
+
+    architecture: Architecture
+    source: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdicts:
+    """Whether a need fits a budget, and the bytes left at the caller's risk (negative: missing)."""
+
+    verdict: Verdict
+    headroom_bytes: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether it may be run."""
+        return self.verdict != "does-not-fit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Memory of one placement."""
+
+    model: ModelFacts
+    precision: str
+    quantization: str
+    workload_kind: str
+    per_card: PerCard
+    total_bytes: int
+    cards: int
+    card: Budget | None
+    judgement: Verdicts | None
+    limits: Limits | None
+    readings: Readings | None
+    phases: tuple[PerCard, ...]
+    assumptions: tuple[Note, ...]
+    warnings: tuple[Caution, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One combination that was judged; `short_by_bytes` is positive where it does not fit."""
+
+    gpu: Gpu
+    cards: int
+    nodes: int
+    cards_per_node: int
+    tensor_parallel: int
+    pipeline_parallel: int
+    data_parallel: int
+    expert_parallel: int
+    precision: str
+    quantization: str
+    kv_cache_precision: str | None
+    quality_rank: int
+    quality_loss: str
+    per_card: PerCard
+    card: Budget
+    headroom_bytes: int
+    limits: Limits | None
+    hourly_usd: Decimal | None
+    power_watts: int | None
+    launch: str
+    sharding: str | None = None
+    short_by_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """Fewest cards of one kind at one quantization; None where no number of them does it."""
+
+    gpu: str
+    quantization: str
+    cards: int | None
+
+
+Reason = Literal["memory", "unsupported", "indivisible", "limit", "inventory"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """Why one smaller combination fails."""
+
+    gpu: str
+    cards: int
+    quantization: str
+    reason: Reason
+    message: str
+    term: str | None = None
+    short_by_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """A single change that needs fewer cards, and what it costs."""
+
+    change: str
+    saves_cards: int
+    costs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The smallest combination, what else would do, and why nothing smaller does."""
+
+    model: ModelFacts
+    workload_kind: str
+    objective: str
+    recommendation: Option | None
+    alternatives: tuple[Option, ...]
+    frontier: tuple[Option, ...]
+    matrix: tuple[Cell, ...]
+    nearest_miss: Option | None
+    rejected: tuple[Rejection, ...]
+    advice: tuple[Advice, ...]
+    assumptions: tuple[Note, ...]
+    warnings: tuple[Caution, ...]
+    evaluated: int = 0
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,156 @@
+"""What an engine runs on which card: refusals with the rule, and warnings."""
+
+from __future__ import annotations
+
+from service.domain.architecture import Architecture
+from service.domain.engine import CachePrecision, Engine, Support
+from service.domain.errors import InvalidRequest
+from service.domain.feed_forward import MixtureOfExperts
+from service.domain.hardware import Gpu
+from service.domain.precision import Precision, Quantization
+from service.domain.questions import Serving, Split
+from service.domain.results import Caution
+from service.domain.sums import widths
+
+ANY_HARDWARE = "any"
+RUNS = Support(path="weight-only")
+BASE_KERNELS = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
+
+
+def hardware_class(engine: Engine, gpu: Gpu) -> str | None:
+    """The engine's class of a card; None where the engine does not know the hardware."""
+    return engine.hardware.get(gpu.hardware_key, engine.hardware.get(ANY_HARDWARE))
+
+
+def _support(table_name: str, key: str, engine: Engine, gpu: Gpu) -> Support:
+    table = engine.runs if table_name == "runs" else engine.caches
+    hardware = hardware_class(engine, gpu)
+    if hardware is None:
+        return Support(path=None, reason=f"{engine.name} does not run on {gpu.architecture}")
+    row = table.get(key)
+    if row is None:
+        return Support(path=None, reason=f"{engine.name} has no support for {key}")
+    found = row.get(hardware, row.get(ANY_HARDWARE))
+    if found is None:
+        return Support(path=None, reason=f"{engine.name} does not run {key} on {gpu.architecture}")
+    return found
+
+
+def kernel_support(engine: Engine, gpu: Gpu, quantization: Quantization) -> Support:
+    """What the engine does with a quantization on a card."""
+    return _support("runs", quantization.kernel, engine, gpu)
+
+
+def base_support(engine: Engine, gpu: Gpu, precision: Precision) -> Support:
+    """What the engine does with plain values of a precision on a card."""
+    kernel = BASE_KERNELS.get(precision.id)
+    if kernel is None:
+        return Support(path=None, reason=f"{engine.name} does not compute in {precision.id}")
+    return _support("runs", kernel, engine, gpu)
+
+
+def cache_support(engine: Engine, gpu: Gpu, cache: CachePrecision) -> Support:
+    """What the engine does with a type of cache on a card."""
+    return _support("caches", cache.id, engine, gpu)
+
+
+def indivisible(model: Architecture, quantization: Quantization, split: Split) -> str | None:
+    """Why a model cannot be split so; None where it can.
+
+    Source: vLLM `config/model.py`, verify_with_parallel_config (heads), and the group of packed
+    columns of row-parallel layers.
+    """
+    tensor = split.tensor
+    if model.layer_count < split.pipeline:
+        return f"{model.layer_count} layers do not fill {split.pipeline} pipeline stages"
+    for kind in model.layer_kinds:
+        if kind.mixer and kind.mixer.shard_limit % tensor:
+            return f"{kind.mixer.shard_limit} attention heads are not divisible by {tensor}"
+    if tensor > 1 and quantization.group > 1:
+        return _cut_group(model, quantization, tensor, split.expert)
+    return None
+
+
+def _cut_group(
+    model: Architecture, quantization: Quantization, tensor: int, expert: int
+) -> str | None:
+    for kind in model.layer_kinds:
+        for entry in kind.tensors():
+            if entry.cut != "columns" or not quantization.packs(entry):
+                continue
+            columns = entry.sharded(tensor, expert).columns
+            if columns * tensor != entry.columns and entry.kind != "expert":
+                return f"{entry.columns} columns of {entry.name} are not divisible by {tensor}"
+            if columns % quantization.group and columns != entry.columns:
+                return (
+                    f"{entry.name} has {entry.columns} columns; {tensor} shards of {columns} cut "
+                    f"through groups of {quantization.group}"
+                )
+    return None
+
+
+def refuse_unsupported(serving: Serving, gpu: Gpu | None) -> None:
+    """Refuse a placement that the engine cannot run, naming the rule and the field."""
+    reason = indivisible(serving.model, serving.quantization, serving.split)
+    if reason:
+        raise InvalidRequest("placement.tensor_parallel", reason)
+    if serving.split.expert > 1:
+        refuse_expert_split(serving)
+    if gpu is None:
+        return
+    if gpu.is_mig and serving.split.ranks > 1:
+        raise InvalidRequest("placement.tensor_parallel", "MIG slices cannot be combined")
+    checks = (
+        ("precision", base_support(serving.engine, gpu, serving.precision)),
+        ("quantization", kernel_support(serving.engine, gpu, serving.quantization)),
+        ("workload.kv_cache_precision", cache_support(serving.engine, gpu, serving.cache)),
+    )
+    for field, support in checks:
+        if support.path is None and not (field == "precision" and serving.engine.policy == "none"):
+            raise InvalidRequest(field, f"{support.reason} ({gpu.id})")
+
+
+def refuse_expert_split(serving: Serving) -> None:
+    """Refuse expert parallelism over no experts, or over more ranks than it spans."""
+    experts = [
+        kind.feed_forward.experts
+        for kind in serving.model.layer_kinds
+        if isinstance(kind.feed_forward, MixtureOfExperts)
+    ]
+    field, expert = "placement.expert_parallel", serving.split.expert
+    if not experts:
+        raise InvalidRequest(field, "the model has no experts to spread")
+    if min(experts) < expert:
+        raise InvalidRequest(field, f"{min(experts)} experts do not fill {expert} ranks")
+    if (serving.split.tensor * serving.split.data) % expert:
+        raise InvalidRequest(
+            field,
+            f"{expert} does not divide tensor x data parallel ranks "
+            f"({serving.split.tensor * serving.split.data})",
+        )
+
+
+def cautions(serving: Serving, gpu: Gpu | None) -> tuple[Caution, ...]:
+    """Warnings about a placement that runs."""
+    found = []
+    if serving.model.shape_is_assumed:
+        found.append(
+            Caution(
+                code="assumed-shape",
+                message="only the size is known: cache and activations follow a typical shape; "
+                "give the model's config for exact figures",
+            )
+        )
+    if gpu is not None:
+        support = kernel_support(serving.engine, gpu, serving.quantization)
+        if support.path != "native" and serving.quantization.formats:
+            found.append(
+                Caution(
+                    code="weight-only",
+                    message=f"{serving.quantization.id} runs on {gpu.id} without native support: "
+                    "it saves memory, not computation",
+                )
+            )
+    if widths(serving.model).query_width == 0 and not serving.model.shape_is_assumed:
+        found.append(Caution(code="no-attention", message="the model has no attention cache"))
+    return tuple(found)

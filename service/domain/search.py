@@ -1,0 +1,195 @@
+"""Search over cards, formats and splits: the fewest cards of each kind that hold a workload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from service.domain.engine import CachePrecision
+from service.domain.hardware import Gpu
+from service.domain.judging import StageNeed, at_risk, feasible_utilization, stage_needs
+from service.domain.precision import Precision, Quantization
+from service.domain.questions import Serving, Split
+from service.domain.requests import PlanRequest, Pool, ServingWish, Stock
+from service.domain.resolving import CardFacts, Frame, Notes, resolved_serving
+from service.domain.rules import indivisible
+from service.domain.units import ceil_div
+
+DEFAULT_TENSOR_PARALLEL = (1, 2, 4, 8, 16)
+DEFAULT_PIPELINE_PARALLEL = (1, 2, 3, 4, 5, 6, 7, 8)
+DEFAULT_EXPERT_PARALLEL = (1,)
+DEFAULT_CARDS_PER_NODE = 8
+DEFAULT_MAX_CARDS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One card, quantization and cache type that the engine runs together."""
+
+    pool: Pool
+    precision: Precision
+    quantization: Quantization
+    cache: CachePrecision
+    memory_bytes: int
+    cards_per_node: int
+    max_nodes: int
+    max_cards: int
+
+    @property
+    def gpu(self) -> Gpu:
+        """The card."""
+        return self.pool.gpu
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrangement:
+    """A candidate on so many cards; `headroom_bytes` is negative where it does not fit."""
+
+    candidate: Candidate
+    split: Split
+    headroom_bytes: int
+
+    @property
+    def nodes(self) -> int:
+        """Nodes that the replicas take."""
+        return nodes_of(self.split, self.candidate.cards_per_node)
+
+
+def nodes_of(split: Split, cards_per_node: int) -> int:
+    """Nodes for all replicas: whole replicas share a node, larger ones take whole nodes."""
+    if split.ranks <= cards_per_node:
+        return ceil_div(split.data, cards_per_node // split.ranks)
+    return split.data * ceil_div(split.ranks, cards_per_node)
+
+
+@dataclass(slots=True, kw_only=True)
+class Search:
+    """One request's search; needs are computed once for every setting that they depend on."""
+
+    request: PlanRequest
+    wish: ServingWish
+    stock: Stock
+    evaluated: int = 0
+    _needs: dict[tuple[object, ...], tuple[Serving, tuple[StageNeed, ...]]] = field(
+        default_factory=dict
+    )
+
+    @property
+    def concurrency(self) -> int:
+        """Sequences wanted over all replicas."""
+        return self.wish.concurrency or 1
+
+    def serving(self, candidate: Candidate, split: Split) -> Serving:
+        """The question for one candidate and split."""
+        frame = Frame(
+            model=self.request.model.architecture,
+            precision=candidate.precision,
+            quantization=candidate.quantization,
+            split=split,
+            card=CardFacts(memory_bytes=candidate.gpu.memory_bytes, name=candidate.gpu.name),
+        )
+        wish = replace(self.wish, cache=candidate.cache)
+        return resolved_serving(frame, wish, self.stock, Notes())
+
+    def needs(self, candidate: Candidate, split: Split) -> tuple[Serving, tuple[StageNeed, ...]]:
+        """The question and its stages' needs, shared by all cards with the same defaults."""
+        serving = self.serving(candidate, split)
+        key = (
+            serving.precision.id,
+            serving.quantization.id,
+            serving.cache.id,
+            split,
+            serving.max_sequences,
+            serving.max_batched_tokens,
+        )
+        if key not in self._needs:
+            self._needs[key] = (serving, stage_needs(serving))
+        return self._needs[key]
+
+    def headroom_bytes(self, candidate: Candidate, split: Split) -> int:
+        """Bytes left on the fullest card of an arrangement. [B]"""
+        self.evaluated += 1
+        serving, needs = self.needs(candidate, split)
+        memory, risk = candidate.memory_bytes, self.request.risk
+        kept = int(self.request.limits.min_headroom * memory)
+        if serving.engine.policy == "none":
+            used = max(at_risk(n.inside, risk) + at_risk(n.outside, risk) for n in needs)
+            return memory - used - kept
+        share = self.wish.memory_utilization or feasible_utilization(serving, needs, memory)
+        budget = int(memory * share)
+        inside = max(at_risk(need.inside, risk) for need in needs)
+        outside = max(at_risk(need.outside, risk) for need in needs)
+        return min(budget - inside, memory - budget - outside) - kept
+
+    def splits(self, candidate: Candidate) -> Iterator[Split]:
+        """Splits of one replica that divide the model, fewest ranks first, fewest stages first."""
+        choices, model = self.request.choices, self.request.model.architecture
+        tensors = (
+            (1,) if candidate.gpu.is_mig else choices.tensor_parallel or DEFAULT_TENSOR_PARALLEL
+        )
+        pipelines = choices.pipeline_parallel or DEFAULT_PIPELINE_PARALLEL
+        experts = choices.expert_parallel or DEFAULT_EXPERT_PARALLEL
+        pairs = sorted((t * p, p, t, e) for t in tensors for p in pipelines for e in experts)
+        for ranks, pipeline, tensor, expert in pairs:
+            split = Split(tensor=tensor, pipeline=pipeline, expert=expert)
+            if ranks > candidate.max_cards or tensor > candidate.cards_per_node:
+                continue
+            if candidate.gpu.is_mig and ranks > 1:
+                continue
+            if indivisible(model, candidate.quantization, split) is None:
+                yield split
+
+    def fewest(self, candidate: Candidate) -> Arrangement | None:
+        """The arrangement of fewest cards that fits; None where none does within the limits.
+
+        Splits come in the order of their ranks, and an arrangement never has fewer cards than
+        its split has ranks: once a split has as many ranks as the best arrangement has cards,
+        no later one can be better.
+        """
+        best: Arrangement | None = None
+        for split in self.splits(candidate):
+            if best is not None and split.ranks >= best.split.cards:
+                break
+            found = self._replicated(candidate, split, best.split.cards if best else None)
+            if found is not None:
+                best = found
+        return best
+
+    def _replicated(
+        self, candidate: Candidate, split: Split, below: int | None
+    ) -> Arrangement | None:
+        """The fewest replicas of a split that hold all sequences."""
+        most = candidate.max_cards if below is None else min(candidate.max_cards, below - 1)
+        most_replicas = min(most // split.ranks, self.concurrency)
+        if most_replicas < 1:
+            return None
+        if self._left(candidate, split, most_replicas) < 0:
+            return None
+        low, high = 1, most_replicas
+        while low < high:
+            middle = (low + high) // 2
+            if self._left(candidate, split, middle) >= 0:
+                high = middle
+            else:
+                low = middle + 1
+        chosen = replace(split, data=low)
+        if nodes_of(chosen, candidate.cards_per_node) > candidate.max_nodes:
+            return None
+        left = self._left(candidate, split, low)
+        return Arrangement(candidate=candidate, split=chosen, headroom_bytes=left)
+
+    def _left(self, candidate: Candidate, split: Split, replicas: int) -> int:
+        return self.headroom_bytes(candidate, replace(split, data=replicas))
+
+    def nearest(self, candidate: Candidate, cards: int) -> Arrangement | None:
+        """Of all arrangements on exactly so many cards, the one that misses least."""
+        found = [
+            Arrangement(
+                candidate=candidate,
+                split=replace(split, data=cards // split.ranks),
+                headroom_bytes=self._left(candidate, split, cards // split.ranks),
+            )
+            for split in self.splits(candidate)
+            if cards % split.ranks == 0 and cards // split.ranks <= self.concurrency
+        ]
+        return max(found, key=lambda one: one.headroom_bytes, default=None)

@@ -1,0 +1,330 @@
+"""Memory terms of serving: every value is whole bytes on the fullest rank of one stage."""
+
+from __future__ import annotations
+
+from service.domain.architecture import Stage, counts
+from service.domain.engine import Spread, by_ranks
+from service.domain.questions import Serving
+from service.domain.results import Amount, Term
+from service.domain.sums import cached_layers, stage_weight_bytes, weight_sums, widths
+from service.domain.units import GIB, bytes_of_bits, bytes_of_gib, ceil_div, round_up
+
+FP32_BYTES = 4
+ACTIVATION_BYTES = 2
+
+
+def spread_amount(spread: Spread, extra_gib: float = 0.0) -> Amount:
+    """A spread in GiB as bytes."""
+    return Amount(
+        low=bytes_of_gib(spread.low + extra_gib),
+        expected=bytes_of_gib(spread.expected + extra_gib),
+        high=bytes_of_gib(spread.high + extra_gib),
+    )
+
+
+def weights(serving: Serving, stage: Stage) -> Term:
+    """Weights of the stage's blocks and ends on one tensor-parallel rank. [B]
+
+    M_w = Σ_kept n·r·c·b/8 + Σ_packed M_format(r, c)
+
+    n      occurrences of a tensor on the rank
+    r, c   its rows and columns on the rank
+    b      bits of the base precision
+    M_format  bytes of a packed matrix: values, scales and zero points
+
+    Holds when:  the engine keeps the checkpoint's layout; kernels that repack move it by the range.
+    Source:      bill of tensors of the config; bits per weight from config/quantizations.yaml.
+    Checked by:  Llama 3.1 8B, bf16, one card: 2 · 8,030,261,248 = 16,060,522,496.
+    """
+    split, spread = serving.split, serving.profile.weights_gib
+    sums = weight_sums(
+        serving.model, serving.quantization, serving.precision, split.tensor, split.expert
+    )
+    size = stage_weight_bytes(serving.model, sums, stage)
+    return Term(
+        name="weights",
+        amount=Amount(
+            low=size + bytes_of_gib(spread.low),
+            expected=size + bytes_of_gib(spread.expected),
+            high=size + bytes_of_gib(spread.high),
+        ),
+        formula="sum over tensors of rows x columns x bits / 8, packed tensors with their scales",
+        values={
+            "parameters": counts(serving.model).parameters,
+            "precision_bits": serving.precision.bits,
+            "quantization": serving.quantization.id,
+            "tensor_parallel": split.tensor,
+            "pipeline_parallel": split.pipeline,
+            "layers_on_stage": sum(stage.occurrences),
+            "checkpoint_bytes": size,
+        },
+        provenance="assumed" if serving.model.shape_is_assumed else "exact",
+        source="the config's bill of tensors; config/quantizations.yaml",
+    )
+
+
+def sequence_cache_bytes(serving: Serving, stage: Stage, context_tokens: int) -> int:
+    """Cache of one sequence of so many tokens on one rank of a stage, in whole blocks. [B]"""
+    cache, block = serving.cache, serving.profile.block_tokens
+    size = 0
+    for elements, window, layers in cached_layers(
+        serving.model, serving.split.tensor, stage.occurrences
+    ):
+        tokens = context_tokens
+        if window:
+            tokens = min(tokens, window - 1 + serving.step_tokens)
+        size += layers * round_up(tokens, block) * bytes_of_bits(elements * cache.bits)
+    return size
+
+
+def kv_cache(serving: Serving, stage: Stage) -> Term:
+    """Keys and values of every token of every running sequence. [B]
+
+    M_kv = S · Σ_g L_g · c_g(t) · e · ceil(T_g / B) · B
+
+    S    sequences that one replica holds at once
+    L_g  layers of group g on the stage
+    c_g  elements that the mixer caches for a token on one of t tensor ranks
+    e    bytes an element
+    T_g  tokens kept: the context, or window - 1 + step tokens for a sliding window
+    B    tokens of a block
+
+    Holds when:  the cache is paged; no prefix is shared.
+    Source:      vLLM `v1/kv_cache_interface.py`; 2 · L · ceil(kv heads / t) · head_dim · e.
+    Checked by:  Llama 3.1 8B, bf16: 128 KiB a token (2 · 32 · 8 · 128 · 2).
+    """
+    one = sequence_cache_bytes(serving, stage, serving.context_tokens)
+    rows = cached_layers(serving.model, serving.split.tensor, stage.occurrences)
+    assumed = serving.model.shape_is_assumed
+    return Term(
+        name="kv_cache",
+        amount=Amount.exactly(one * serving.sequences)
+        if not assumed
+        else Amount(
+            low=one * serving.sequences // 4,
+            expected=one * serving.sequences,
+            high=one * serving.sequences * 4,
+        ),
+        formula="sequences x sum over layers of elements per token x bytes x tokens in whole blocks",
+        values={
+            "sequences": serving.sequences,
+            "context_tokens": serving.context_tokens,
+            "bits_per_element": serving.cache.bits,
+            "elements_per_token": sum(elements * layers for elements, _, layers in rows),
+            "sliding_layers": sum(layers for _, window, layers in rows if window),
+            "layers": sum(layers for _, _, layers in rows),
+            "block_tokens": serving.profile.block_tokens,
+        },
+        provenance="assumed" if assumed else "exact",
+        source="vLLM v1/kv_cache_interface.py; shapes from the config",
+    )
+
+
+def sampler_peak_bytes(serving: Serving) -> int:
+    """Peak of sampling on the last stage. [B]
+
+    S = k·n·V·4 + a·T·h·2 + c
+
+    k  fp32 copies of the logits     n  sequences of a step     V  vocabulary
+    a  copies of hidden states       T  tokens of a step        h  hidden size     c  constant
+
+    Holds when:  the profile run samples for all sequences at once.
+    Source:      vLLM `v1/worker/gpu_model_runner.py`, _dummy_sampler_run; constants of the profile.
+    Checked by:  1,024 sequences of V 128,256 at k 3.618: 1.77 GiB before the hidden states.
+    """
+    profile = serving.profile
+    logits = profile.sampler_copies * serving.step_sequences * serving.model.vocabulary_size
+    hidden = profile.sampler_hidden_copies * serving.step_tokens * serving.model.hidden_size
+    return round(logits * FP32_BYTES + hidden * ACTIVATION_BYTES + profile.sampler_gib * GIB)
+
+
+def forward_peak_bytes(serving: Serving) -> int:
+    """Peak of one block's forward pass over a step's tokens. [B]
+
+    F = T·(x·I/t + y·h)·2 + c
+
+    T  tokens of a step   I  width of the dense feed-forward   t  tensor ranks   h  hidden size
+    x, y  copies that live at once   c  constant
+
+    Holds when:  prefill is chunked to T tokens and attention is a flash kernel.
+    Source:      vLLM `v1/worker/gpu_model_runner.py`, profile_run; constants of the profile.
+    Checked by:  Llama 3.1 8B, T 8,192, x = y = 3: 8,192 · (43,008 + 12,288) · 2 = 0.84 GiB.
+    """
+    profile, part = serving.profile, widths(serving.model)
+    width = ceil_div(part.dense_width, serving.split.tensor)
+    copies = profile.forward_width_copies * width
+    copies += profile.forward_hidden_copies * serving.model.hidden_size
+    return round(serving.step_tokens * copies * ACTIVATION_BYTES + profile.forward_gib * GIB)
+
+
+def expert_workspace_bytes(serving: Serving) -> int:
+    """Workspace of the fused expert kernels, which stays. [B]
+
+    W = T·k·(max(2·I/t, h) + I/t)·2
+
+    T  tokens of a step   k  experts a token   I  width of an expert   h  hidden size   t  ranks
+
+    Holds when:  the engine runs the fused Triton kernels.
+    Source:      vLLM `model_executor/layers/fused_moe/fused_moe.py`, workspace shapes.
+    Checked by:  Qwen3-30B-A3B, T 8,192: 8,192 · 8 · (2,048 + 768) · 2 = 0.34 GiB.
+    """
+    if not serving.profile.expert_workspace:
+        return 0
+    part, split = widths(serving.model), serving.split
+    width = ceil_div(part.expert_width, 1 if split.expert > 1 else split.tensor)
+    elements = max(2 * width, serving.model.hidden_size) + width
+    return serving.step_tokens * part.experts_per_token * elements * ACTIVATION_BYTES
+
+
+def activations(serving: Serving, stage: Stage) -> Term:
+    """Peak of a step: the larger of sampling and forward pass, and the experts' workspace. [B]
+
+    M_a = max(S, F) + W
+
+    S  peak of sampling (last stage only)   F  peak of the forward pass   W  experts' workspace
+
+    Holds when:  the engine profiles its largest step before it sizes the cache.
+    Source:      vLLM `v1/worker/gpu_worker.py`, determine_available_memory.
+    Checked by:  1,024 sequences of V 128,256 at k 3.618: the sampler's 1.77 GiB lead.
+    """
+    profile = serving.profile
+    sampler = sampler_peak_bytes(serving) if stage.last else 0
+    forward, workspace = forward_peak_bytes(serving), expert_workspace_bytes(serving)
+    peak = max(sampler, forward) + workspace
+    doubt = round(peak * profile.activation_relative) + bytes_of_gib(profile.activation_gib)
+    return Term(
+        name="activations",
+        amount=Amount(low=max(0, peak - doubt), expected=peak, high=peak + doubt),
+        formula="max(sampler k*n*V*4 + a*T*h*2 + c, forward T*(x*I/t + y*h)*2 + c) + expert workspace",
+        values={
+            "sampler_bytes": sampler,
+            "forward_bytes": forward,
+            "expert_workspace_bytes": workspace,
+            "max_sequences": serving.step_sequences,
+            "max_batched_tokens": serving.step_tokens,
+            "vocabulary": serving.model.vocabulary_size,
+        },
+        provenance="calibrated",
+        source=profile.sources.get("sampler_copies", "engine profile"),
+    )
+
+
+def cuda_graphs(serving: Serving, stage: Stage) -> Term:
+    """Memory of captured CUDA graphs. [B]
+
+    M_g = g_0 + g_1·L + g_m·[mixture]
+
+    g_0, g_1, g_m  constants of the profile   L  layers on the stage
+
+    Holds when:  graphs are captured for the engine's default batch sizes.
+    Source:      vLLM `v1/worker/gpu_model_runner.py`, capture_model; constants of the profile.
+    Checked by:  a dense model of 32 layers at 0.35 + 0.017 a layer: 0.89 GiB.
+    """
+    profile, layers = serving.profile, sum(stage.occurrences)
+    gib = profile.graph_base_gib + profile.graph_layer_gib * layers
+    if counts(serving.model).mixture:
+        gib += profile.graph_mixture_gib
+    size = bytes_of_gib(gib) if serving.cuda_graphs else 0
+    doubt = round(size * profile.graph_relative)
+    return Term(
+        name="cuda_graphs",
+        amount=Amount(low=size - doubt, expected=size, high=size + doubt),
+        formula="base + per layer x layers + mixture",
+        values={"layers": layers, "captured": str(serving.cuda_graphs).lower()},
+        provenance="calibrated",
+        source=profile.sources.get("graph_base_gib", "engine profile"),
+        in_budget=profile.graphs_in_budget,
+    )
+
+
+def communication(serving: Serving, stage: Stage) -> Term:
+    """Allocated outside torch while loading and profiling: kernels' workspaces, NCCL buffers. [B]
+
+    M_c = table(t)
+
+    t  tensor-parallel ranks
+
+    Holds when:  cards of one node; two nodes have been seen to take half a GiB more.
+    Source:      engine logs, per version and rank count, in the engine's profile.
+    Checked by:  vLLM 0.19, two H100: 2.06 to 2.11 GiB.
+    """
+    del stage
+    return Term(
+        name="communication",
+        amount=spread_amount(by_ranks(serving.profile.non_torch_gib, serving.split.tensor)),
+        formula="table by tensor-parallel ranks and engine version",
+        values={"tensor_parallel": serving.split.tensor, "profile": serving.profile.since},
+        provenance="calibrated",
+        source=serving.profile.sources.get("non_torch_gib", "engine profile"),
+    )
+
+
+def runtime(serving: Serving, stage: Stage) -> Term:
+    """Used on the card before the model is loaded: CUDA context, libraries, communicators. [B]
+
+    M_r = table(t·p) + expert communicator
+
+    t·p  ranks of a replica
+
+    Holds when:  nothing else runs on the card.
+    Source:      engine logs, per rank count, in the engine's profile.
+    Checked by:  vLLM on one H100: 0.51 GiB.
+    """
+    del stage
+    mixture = counts(serving.model).mixture and serving.split.ranks > 1
+    extra = serving.profile.expert_context_gib if mixture else 0.0
+    return Term(
+        name="runtime",
+        amount=spread_amount(by_ranks(serving.profile.context_gib, serving.split.ranks), extra),
+        formula="table by ranks, and the expert communicator of mixtures",
+        values={"ranks": serving.split.ranks, "profile": serving.profile.since},
+        provenance="calibrated",
+        source=serving.profile.sources.get("context_gib", "engine profile"),
+        in_budget=False,
+    )
+
+
+def lora_adapters(serving: Serving, stage: Stage) -> Term | None:
+    """Slots for adapters: two low-rank matrices for every linear layer of a block. [B]
+
+    M_l = N · R · Σ_linear (r + c) · 2
+
+    N  slots   R  rank   r, c  rows and columns of an adapted matrix on the rank
+
+    Holds when:  the engine reserves all slots at the largest rank; experts carry none.
+    Source:      vLLM `lora/layers/`, create_lora_weights: lora_a_stacked and lora_b_stacked.
+    Checked by:  one 4,096 × 4,096 matrix, rank 16, one slot: 262,144 bytes.
+    """
+    slots = serving.adapters
+    if slots is None:
+        return None
+    per_kind = [
+        sum(
+            (part.rows + part.columns) * part.count
+            for tensor in kind.tensors()
+            if tensor.linear and tensor.kind in {"attention", "mlp"}
+            for part in (tensor.sharded(serving.split.tensor),)
+        )
+        for kind in serving.model.layer_kinds
+    ]
+    features = sum(a * b for a, b in zip(per_kind, stage.occurrences, strict=True))
+    size = slots.count * slots.rank * features * ACTIVATION_BYTES
+    return Term(
+        name="lora_adapters",
+        amount=Amount.exactly(size),
+        formula="slots x rank x sum over linear layers of (rows + columns) x 2",
+        values={"slots": slots.count, "rank": slots.rank, "features": features},
+        provenance="derived",
+        source="vLLM lora/layers, create_lora_weights",
+    )
+
+
+SERVING_TERMS = (
+    weights, kv_cache, activations, cuda_graphs, communication, runtime, lora_adapters,
+)  # fmt: skip
+
+
+def serving_terms(serving: Serving, stage: Stage) -> tuple[Term, ...]:
+    """All terms of one stage."""
+    found = (term(serving, stage) for term in SERVING_TERMS)
+    return tuple(term for term in found if term is not None)

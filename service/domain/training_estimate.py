@@ -1,0 +1,279 @@
+"""Memory of a training run: terms of each phase, the peak, what tools would show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.domain.errors import InvalidRequest
+from service.domain.judging import at_risk, verdict
+from service.domain.questions import TrainingRun
+from service.domain.requests import EstimateRequest, Stock, TrainingWish
+from service.domain.resolving import Frame, Notes
+from service.domain.results import (
+    Amount,
+    Budget,
+    Caution,
+    Estimate,
+    PerCard,
+    Provenance,
+    Readings,
+    Term,
+    Value,
+)
+from service.domain.training_phases import phases, run_logit_width
+from service.domain.training_resolving import resolved_training
+from service.domain.units import bytes_of_gib
+
+FRAGMENTATION = (0.0, 0.02, 0.06)
+"""Share of allocated bytes that the caching allocator cannot use: low, expected, high."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermForm:
+    """How a term of training is explained, and how far a reading may lie from it."""
+
+    formula: str
+    provenance: Provenance
+    source: str
+    below: float = 0.0
+    above: float = 0.0
+
+
+REPLAY = "allocator replay of transformers 5.23.0 with torch 2.13.0"
+FORMS: Mapping[str, TermForm] = {
+    "weights": TermForm(
+        formula="parameters x bytes / ranks", provenance="exact", source="bill of tensors"
+    ),
+    "adapters": TermForm(
+        formula="rank x sum of (rows + columns) x bytes",
+        provenance="exact",
+        source="arXiv 2106.09685, section 4.1",
+    ),
+    "gradients": TermForm(
+        formula="trainable values x bytes / ranks",
+        provenance="derived",
+        source="arXiv 1910.02054, section 3.1",
+    ),
+    "optimizer_states": TermForm(
+        formula="sum over trainable tensors of values x states x bytes / ranks",
+        provenance="exact",
+        source="torch.optim; config/optimizers.yaml",
+    ),
+    "master_weights": TermForm(
+        formula="trainable values x 4 / ranks",
+        provenance="exact",
+        source="arXiv 1910.02054, section 3.1",
+    ),
+    "activations": TermForm(
+        formula="sum over blocks of what autograd keeps, and the block being walked back",
+        provenance="derived",
+        source=REPLAY,
+        below=0.12,
+        above=0.12,
+    ),
+    "logits": TermForm(
+        formula="tokens x vocabulary x bytes per logit",
+        provenance="derived",
+        source="config/frameworks; transformers loss/loss_utils.py",
+        below=0.15,
+        above=0.17,
+    ),
+    "sharding_buffers": TermForm(
+        formula="gathered blocks and root, reductions, buckets",
+        provenance="derived",
+        source="allocator replay of FSDP2; DeepSpeed runtime/zero/config.py",
+        below=0.4,
+        above=0.5,
+    ),
+    "optimizer_workspace": TermForm(
+        formula="copies x trainable values x bytes / ranks",
+        provenance="derived",
+        source="torch.optim documentation, foreach",
+    ),
+    "dequantization": TermForm(
+        formula="largest packed matrix x 2",
+        provenance="derived",
+        source="bitsandbytes autograd/_functions.py",
+        below=0.5,
+        above=1.0,
+    ),
+}
+
+
+def scaled(size: int, form: TermForm) -> Amount:
+    """An amount with the range of its form."""
+    return Amount(
+        low=size - round(size * form.below), expected=size, high=size + round(size * form.above)
+    )
+
+
+def term_values(run: TrainingRun, name: str) -> dict[str, Value]:
+    """This run's numbers in a term's formula."""
+    common: dict[str, Value] = {"parameters": run.model.parameters, "ranks": run.shards}
+    own: Mapping[str, dict[str, Value]] = {
+        "weights": {"regime": run.regime, "quantization": run.quantization.id},
+        "adapters": {"rank": run.lora.rank if run.lora else 0},
+        "optimizer_states": {"optimizer": run.optimizer.id, "states": run.optimizer.state_copies},
+        "activations": {
+            "tokens": run.tokens,
+            "layers": run.model.layer_count,
+            "hidden_size": run.model.hidden_size,
+            "checkpointing": run.activation_checkpointing,
+        },
+        "logits": {
+            "tokens": run.tokens,
+            "vocabulary": run.model.vocabulary_size,
+            "bytes_per_logit": run_logit_width(run),
+        },
+        "sharding_buffers": {"sharding": run.sharding},
+    }
+    return {**common, **own.get(name, {})}
+
+
+def phase_card(run: TrainingRun, name: str, sizes: Mapping[str, int]) -> PerCard:
+    """The terms that are alive in one phase, and the runtime."""
+    terms = tuple(
+        Term(
+            name=term,
+            amount=scaled(size, FORMS[term]),
+            formula=FORMS[term].formula,
+            values=term_values(run, term),
+            provenance=FORMS[term].provenance,
+            source=FORMS[term].source,
+        )
+        for term, size in sizes.items()
+        if size or term == "weights"
+    )
+    return PerCard(terms=(*terms, runtime(run, sum(sizes.values()))), phase=name)
+
+
+def runtime(run: TrainingRun, allocated_bytes: int) -> Term:
+    """CUDA context and kernels, and what the caching allocator cannot use. [B]
+
+    M_r = c + φ·A
+
+    c  context   φ  fragmentation   A  allocated bytes
+
+    Holds when:  the allocator may return its cache before it fails, as torch's does.
+    Source:      config/frameworks (context); torch `c10/cuda/CUDACachingAllocator.cpp`.
+    Checked by:  nothing allocated: the context alone.
+    """
+    context = run.framework.context_gib
+    low, expected, high = FRAGMENTATION
+    return Term(
+        name="runtime",
+        amount=Amount(
+            low=bytes_of_gib(context.low) + round(low * allocated_bytes),
+            expected=bytes_of_gib(context.expected) + round(expected * allocated_bytes),
+            high=bytes_of_gib(context.high) + round(high * allocated_bytes),
+        ),
+        formula="context + fragmentation x allocated",
+        values={"allocated_bytes": allocated_bytes, "fragmentation": expected},
+        provenance="calibrated",
+        source="config/frameworks; torch CUDACachingAllocator",
+    )
+
+
+def allocated(card: PerCard) -> Amount:
+    """What torch counts as allocated: all terms but the runtime."""
+    parts = [term.amount for term in card.terms if term.name != "runtime"]
+    return sum(parts, Amount.exactly(0))
+
+
+def readings(run: TrainingRun, card: PerCard) -> Readings:
+    """What torch and the driver would show at the peak."""
+    counted, ratio, context = (
+        allocated(card),
+        run.framework.reserved_ratio,
+        run.framework.context_gib,
+    )
+    reserved = Amount(
+        low=round(counted.low * ratio.low),
+        expected=round(counted.expected * ratio.expected),
+        high=round(counted.high * ratio.high),
+    )
+    driver = Amount(
+        low=reserved.low + bytes_of_gib(context.low),
+        expected=reserved.expected + bytes_of_gib(context.expected),
+        high=reserved.high + bytes_of_gib(context.high),
+    )
+    return Readings(allocated=counted, reserved=reserved, driver=driver)
+
+
+def phase_cards(run: TrainingRun) -> tuple[PerCard, ...]:
+    """One card for each phase, in the order of a step."""
+    return tuple(phase_card(run, name, sizes) for name, sizes in phases(run))
+
+
+def peak(cards: tuple[PerCard, ...]) -> PerCard:
+    """The phase that needs most."""
+    return max(cards, key=lambda card: card.amount.expected)
+
+
+def training_estimate(
+    request: EstimateRequest, wish: TrainingWish, frame: Frame, stock: Stock, notes: Notes
+) -> Estimate:
+    """Memory of a training run on its fullest card."""
+    if frame.split.ranks > 1 or frame.split.expert > 1:
+        raise InvalidRequest(
+            "placement",
+            "training is modelled over data-parallel ranks; leave the other splits at 1",
+        )
+    run = resolved_training(frame, wish, stock, notes)
+    cards = phase_cards(run)
+    fullest = peak(cards)
+    memory = frame.card.memory_bytes
+    judged = None
+    if memory is not None:
+        worst = max(at_risk(card.amount, request.risk) for card in cards)
+        judged = verdict(memory - worst, memory)
+    return Estimate(
+        model=request.model,
+        precision=run.precision.id,
+        quantization=run.quantization.id,
+        workload_kind="training",
+        per_card=fullest,
+        total_bytes=fullest.amount.expected * run.split.cards,
+        cards=run.split.cards,
+        card=_card(request, memory),
+        judgement=judged,
+        limits=None,
+        readings=readings(run, fullest),
+        phases=cards,
+        assumptions=tuple(notes.found),
+        warnings=training_cautions(run),
+    )
+
+
+def _card(request: EstimateRequest, memory_bytes: int | None) -> Budget | None:
+    if memory_bytes is None:
+        return None
+    gpu = request.gpu.id if request.gpu else None
+    return Budget(gpu=gpu, memory_bytes=memory_bytes, budget_bytes=memory_bytes, policy="none")
+
+
+def training_cautions(run: TrainingRun) -> tuple[Caution, ...]:
+    """Warnings about a training run."""
+    found = [
+        Caution(
+            code="driver-reading",
+            message="nvidia-smi shows more than is needed, because the allocator keeps what it "
+            "freed; the verdict is judged on allocated bytes, fragmentation and context",
+        )
+    ]
+    if run.optimizer.paged:
+        found.append(
+            Caution(
+                code="paged-states",
+                message="paged optimizer states live in managed memory: no torch counter shows them",
+            )
+        )
+    if run.model.shape_is_assumed:
+        found.append(
+            Caution(
+                code="assumed-shape",
+                message="only the size is known: activations follow a typical shape",
+            )
+        )
+    return tuple(found)

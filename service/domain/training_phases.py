@@ -1,0 +1,173 @@
+"""The phases of a training step: which bytes are alive in each, and where the peak lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from service.domain.architecture import counts
+from service.domain.questions import TrainingRun
+from service.domain.tensors import elements
+from service.domain.training_activations import (
+    block_gradient_bytes,
+    checkpointed_block_bytes,
+    largest_block_bytes,
+    recomputed_block_bytes,
+    saved_bytes,
+    weight_cast_bytes,
+)
+from service.domain.training_sharding import (
+    Phase,
+    accumulated_gradient_bytes,
+    head_elements,
+    sharding_buffer_bytes,
+    shares,
+)
+from service.domain.training_states import (
+    adapter_bytes,
+    gradient_bytes,
+    master_bytes,
+    optimizer_state_bytes,
+    optimizer_workspace_bytes,
+    regime_widths,
+    weight_bytes,
+)
+from service.domain.units import ceil_div
+
+Bytes = Mapping[str, int]
+
+
+def logit_bytes(run: TrainingRun) -> int:
+    """Logits and their copies at the peak of the loss. [B]
+
+    M_l = T·V·β
+
+    T  tokens of a micro-batch   V  vocabulary   β  bytes a logit, by framework and implementation
+
+    Holds when:  the loss takes the whole batch at once; chunked ones have a smaller β.
+    Source:      config/frameworks; transformers `loss/loss_utils.py`.
+    Checked by:  8,192 tokens, V 128,256, β 12: 12,607,881,216 bytes.
+    """
+    return round(run.tokens * run.model.vocabulary_size * run_logit_width(run))
+
+
+def run_logit_width(run: TrainingRun) -> float:
+    """Bytes a logit of the run's loss."""
+    return run.framework_profile.logit_bytes[run.loss]
+
+
+def steady(run: TrainingRun) -> dict[str, int]:
+    """Alive through the whole step: weights, states, master copies, adapters."""
+    divided = shares(run)
+    paged = run.optimizer.paged
+    return {
+        "weights": ceil_div(weight_bytes(run), divided.weights),
+        "adapters": ceil_div(adapter_bytes(run), divided.weights),
+        "optimizer_states": 0 if paged else ceil_div(optimizer_state_bytes(run), divided.states),
+        "master_weights": ceil_div(master_bytes(run), divided.states),
+    }
+
+
+def sharded_gradient_bytes(run: TrainingRun) -> int:
+    """Gradients on one rank when all of them are there. [B]"""
+    whole = ceil_div(gradient_bytes(run), shares(run).gradients)
+    return whole + accumulated_gradient_bytes(run)
+
+
+def kept_gradient_bytes(run: TrainingRun) -> int:
+    """Gradients that already stand when a forward pass begins: those of accumulation. [B]"""
+    return sharded_gradient_bytes(run) if run.gradient_accumulation > 1 else 0
+
+
+def loss_phase(run: TrainingRun) -> Bytes:
+    """Forward pass done, the loss walked back: all that was saved, and the logits' copies."""
+    return {
+        **steady(run),
+        "gradients": kept_gradient_bytes(run),
+        "activations": saved_bytes(run) + weight_cast_bytes(run),
+        "logits": logit_bytes(run),
+        "sharding_buffers": sharding_buffer_bytes(run, "loss"),
+        "dequantization": dequantization_bytes(run),
+    }
+
+
+def backward_start_phase(run: TrainingRun) -> Bytes:
+    """The last block walked back: everything saved, the head's gradient, one block's gradients."""
+    head = 0 if run.lora else head_elements(run) * regime_widths(run).compute
+    return {
+        **steady(run),
+        "gradients": kept_gradient_bytes(run) or head,
+        "activations": saved_bytes(run)
+        + weight_cast_bytes(run)
+        + recomputed_block_bytes(run)
+        + block_gradient_bytes(run),
+        "sharding_buffers": sharding_buffer_bytes(run, "backward"),
+        "dequantization": dequantization_bytes(run),
+    }
+
+
+def backward_end_phase(run: TrainingRun) -> Bytes:
+    """The first block walked back: almost all gradients, and what this one block keeps."""
+    first = largest_block_bytes(run) + block_gradient_bytes(run) + checkpointed_block_bytes(run)
+    return {
+        **steady(run),
+        "gradients": max(kept_gradient_bytes(run), _gradients_before_last_block(run)),
+        "activations": first,
+        "sharding_buffers": sharding_buffer_bytes(run, "backward"),
+        "dequantization": dequantization_bytes(run),
+    }
+
+
+def _gradients_before_last_block(run: TrainingRun) -> int:
+    if run.lora is not None:
+        return sharded_gradient_bytes(run)
+    missing = max(counts(run.model).kind_totals)
+    if not run.model.tied:
+        missing += elements(run.model.embeddings)
+    width = regime_widths(run).gradient
+    return max(0, sharded_gradient_bytes(run) - ceil_div(missing * width, shares(run).gradients))
+
+
+def root_gradient_phase(run: TrainingRun) -> Bytes:
+    """The tables' gradient, unsharded where weights are sharded, doubled where they are tied."""
+    tied = 0
+    if run.model.tied and run.lora is None and run.shards == 1:
+        tied = 2 * head_elements(run) * regime_widths(run).compute
+    gradient = tied or checkpointed_block_bytes(run)
+    return {
+        **steady(run),
+        "gradients": sharded_gradient_bytes(run),
+        "activations": gradient,
+        "sharding_buffers": sharding_buffer_bytes(run, "root-gradient"),
+    }
+
+
+def optimizer_phase(run: TrainingRun) -> Bytes:
+    """Gradients complete, the optimizer steps."""
+    return {
+        **steady(run),
+        "gradients": sharded_gradient_bytes(run),
+        "optimizer_workspace": ceil_div(optimizer_workspace_bytes(run), shares(run).states),
+        "sharding_buffers": sharding_buffer_bytes(run, "optimizer"),
+    }
+
+
+def dequantization_bytes(run: TrainingRun) -> int:
+    """One packed matrix unpacked for its product: r·c·2 of the largest. [B]
+
+    Source: bitsandbytes `autograd/_functions.py`, MatMul4Bit.
+    """
+    if run.lora is None or not run.quantization.formats:
+        return 0
+    packed = [t.rows * t.columns for t in counts(run.model).bill if run.quantization.packs(t)]
+    return 2 * max(packed, default=0)
+
+
+def phases(run: TrainingRun) -> tuple[tuple[Phase, Bytes], ...]:
+    """All phases of a step in their order."""
+    return (
+        ("loss", loss_phase(run)),
+        ("backward", backward_start_phase(run)),
+        ("backward", backward_end_phase(run)),
+        ("root-gradient", root_gradient_phase(run)),
+        ("optimizer", optimizer_phase(run)),
+    )

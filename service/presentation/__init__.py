@@ -1,0 +1,1 @@
+"""Shown results: JSON, CSV, Markdown and text."""
