@@ -94,12 +94,12 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachePrecision:
-    """A type of KV-cache element: bits a value, and bits of scale for each head and token."""
+    """A type of KV-cache element."""
 
     id: str
     bits: int
     quality_rank: int
-    scale_bits_per_head: int = 0
+    sources: tuple[str, ...]
     aliases: tuple[str, ...] = ()
 
 

@@ -35,5 +35,6 @@ class Optimizer:
     paged: bool = False
     step_copies: int = 0
     step_scope: StepWorkspace = "none"
+    aliases: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     notes: str = ""

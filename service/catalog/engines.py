@@ -1,0 +1,155 @@
+"""Engines and frameworks: one file each, checked against the formats that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from service.catalog.errors import CatalogError
+from service.catalog.shelf import Shelf, check, shelf
+from service.catalog.strict_yaml import load
+from service.catalog.structure import structure
+from service.domain.engine import Engine, Policy, Profile, Spread, Support, version_key
+from service.domain.framework import Framework, FrameworkProfile
+
+Letter = Literal["N", "W", "-"]
+SUPPORT_PATHS: Mapping[str, Literal["native", "weight-only"]] = {"N": "native", "W": "weight-only"}
+BASE_KERNELS = frozenset({"bf16", "fp16", "fp32"})
+N = TypeVar("N", "Engine", "Framework")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFile:
+    """An engine as its file states it."""
+
+    id: str
+    name: str
+    policy: Policy
+    launch: str
+    splits: bool
+    sources: tuple[str, ...]
+    notes: tuple[str, ...]
+    hardware: Mapping[str, tuple[str, ...]]
+    runs: Mapping[str, Mapping[str, Letter]]
+    reasons: Mapping[str, str]
+    caches: Mapping[str, Mapping[str, Letter]]
+    profiles: tuple[Profile, ...]
+
+    def engine(self) -> Engine:
+        """The domain's noun; a kernel with a reason alone is refused everywhere."""
+        refused = {name: dict.fromkeys(self.hardware, "-") for name in self.reasons}
+        return Engine(
+            id=self.id,
+            name=self.name,
+            policy=self.policy,
+            profiles=self.profiles,
+            hardware={key: kind for kind, keys in self.hardware.items() for key in keys},
+            runs={name: self._row(name, row) for name, row in {**refused, **self.runs}.items()},
+            caches={name: self._row(name, row) for name, row in self.caches.items()},
+            launch=self.launch,
+            splits=self.splits,
+            sources=self.sources,
+            notes=self.notes,
+        )
+
+    def _row(self, kernel: str, row: Mapping[str, str]) -> Mapping[str, Support]:
+        reason = self.reasons.get(kernel, "")
+        return {
+            kind: Support(path=SUPPORT_PATHS.get(letter), reason="" if letter != "-" else reason)
+            for kind, letter in row.items()
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameworkFile:
+    """A training framework as its file states it."""
+
+    id: str
+    name: str
+    context_gib: Spread
+    reserved_ratio: Spread
+    profiles: tuple[FrameworkProfile, ...]
+    sources: tuple[str, ...] = field(default=())
+
+    def framework(self) -> Framework:
+        """The domain's noun."""
+        return Framework(
+            id=self.id,
+            name=self.name,
+            profiles=self.profiles,
+            context_gib=self.context_gib,
+            reserved_ratio=self.reserved_ratio,
+            sources=self.sources,
+        )
+
+
+def load_engines(folder: Path, kernels: frozenset[str], caches: frozenset[str]) -> Shelf[Engine]:
+    """Engines of a folder, one file each.
+
+    Raises: CatalogError naming the file and what is wrong, a dangling name included.
+    """
+
+    def read(path: Path) -> Engine:
+        entry = structure(EngineFile, load(path))
+        _check_engine(entry, kernels, caches, path)
+        return entry.engine()
+
+    return _folder("engine", folder, read)
+
+
+def load_frameworks(folder: Path) -> Shelf[Framework]:
+    """Training frameworks of a folder, one file each.
+
+    Raises: CatalogError naming the file and what is wrong.
+    """
+
+    def read(path: Path) -> Framework:
+        entry = structure(FrameworkFile, load(path))
+        check(bool(entry.sources), "needs at least one source", path, "sources")
+        check(_rising([p.since for p in entry.profiles]), "must rise", path, "profiles.since")
+        return entry.framework()
+
+    return _folder("framework", folder, read)
+
+
+def _folder(kind: str, folder: Path, read: Callable[[Path], N]) -> Shelf[N]:
+    found: dict[str, N] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            entry = read(path)
+        except CatalogError as error:
+            raise error if error.file else error.inside(str(path), error.line, "") from error
+        check(entry.id == path.stem, f"must be {path.stem!r}, as the file", path, "id")
+        found[entry.id] = entry
+    check(bool(found), "holds no file", folder, kind)
+    return shelf(kind, found, folder, lambda _: ())
+
+
+def _check_engine(
+    entry: EngineFile, kernels: frozenset[str], caches: frozenset[str], path: Path
+) -> None:
+    known = kernels | BASE_KERNELS
+    for name in (*entry.runs, *entry.reasons):
+        check(name in known, "names no kernel of any quantization", path, f"runs.{name}")
+    for name in entry.caches:
+        check(name in caches, "names no type of cache", path, f"caches.{name}")
+    for table in (entry.runs, entry.caches):
+        for name, row in table.items():
+            for kind, letter in row.items():
+                place = f"{name}.{kind}"
+                check(kind in entry.hardware, "names no hardware class", path, place)
+                refused = letter == "-" and name not in entry.reasons
+                check(not refused, "is refused without a reason", path, place)
+    check(bool(entry.sources), "needs at least one source", path, "sources")
+    check(_rising([p.since for p in entry.profiles]), "must rise", path, "profiles.since")
+    for profile in entry.profiles:
+        share = profile.memory_utilization
+        check(0 < share <= 1, "must be above 0, at most 1", path, "profiles.memory_utilization")
+        check(bool(profile.sources), "needs sources", path, "profiles.sources")
+
+
+def _rising(versions: list[str]) -> bool:
+    keys = [version_key(version) for version in versions]
+    return bool(keys) and keys == sorted(set(keys))

@@ -1,0 +1,114 @@
+"""Decoders from facts: which mixer and feed-forward each layer has, and what stands around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from service.domain.architecture import Architecture, LayerKind
+from service.domain.feed_forward import FeedForward
+from service.domain.mixers import Mixer
+from service.domain.tensors import Tensors, matrix, norm, vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Norms:
+    """Normalisations of the hidden state: how many a block, with or without weight and bias."""
+
+    per_block: int = 2
+    weight: bool = True
+    bias: bool = False
+    final: bool = True
+
+    def block(self, hidden_size: int) -> Tensors:
+        """Norms of one block."""
+        return tuple(
+            tensor
+            for index in range(self.per_block)
+            for tensor in norm(f"norm_{index}", hidden_size, bias=self.bias, weight=self.weight)
+        )
+
+    def last(self, hidden_size: int) -> Tensors:
+        """The norm before the head."""
+        if not self.final:
+            return ()
+        return norm("norm", hidden_size, bias=self.bias, weight=self.weight)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a family's config says about a decoder.
+
+    mixer, feed_forward  of a layer by its index
+    positions            rows of a learned position table
+    embedding_size       width of the input table where it differs from the hidden size
+    extras               further tensors beside the input table
+    layer_extras         further tensors of every block
+    headless             no output matrix at all, as embedding models are published
+    checkpoint_extras    name and elements of what the files hold beside the model
+    """
+
+    hidden_size: int
+    vocabulary_size: int
+    layers: int
+    tied: bool
+    mixer: Callable[[int], Mixer | None]
+    feed_forward: Callable[[int], FeedForward | None]
+    norms: Norms = field(default_factory=Norms)
+    headless: bool = False
+    head_bias: bool = False
+    positions: int = 0
+    embedding_size: int = 0
+    extras: Tensors = ()
+    layer_extras: Tensors = ()
+    context_limit: int | None = None
+    checkpoint_extras: tuple[tuple[str, int], ...] = ()
+
+
+def decoder(facts: Facts, name: str, family: str) -> Architecture:
+    """The architecture of a decoder; equal layers become one kind."""
+    kinds: dict[tuple[Mixer | None, FeedForward | None], int] = {}
+    order = []
+    for index in range(facts.layers):
+        parts = (facts.mixer(index), facts.feed_forward(index))
+        order.append(kinds.setdefault(parts, len(kinds)))
+    others = (*facts.norms.block(facts.hidden_size), *facts.layer_extras)
+    return Architecture(
+        name=name,
+        family=family,
+        hidden_size=facts.hidden_size,
+        vocabulary_size=facts.vocabulary_size,
+        layer_kinds=tuple(
+            LayerKind(mixer=mixer, feed_forward=part, others=others) for mixer, part in kinds
+        ),
+        layer_order=tuple(order),
+        embeddings=_embeddings(facts),
+        head=_head(facts),
+        tied=facts.tied,
+        context_limit=facts.context_limit,
+        checkpoint_extras=facts.checkpoint_extras,
+    )
+
+
+def _embeddings(facts: Facts) -> Tensors:
+    width = facts.embedding_size or facts.hidden_size
+    table = matrix("embed_tokens", "embedding", facts.vocabulary_size, width, cut="rows")
+    positions = (
+        (matrix("embed_positions", "position", facts.positions, facts.hidden_size),)
+        if facts.positions
+        else ()
+    )
+    return (table, *positions, *facts.extras)
+
+
+def _head(facts: Facts) -> Tensors:
+    width = facts.embedding_size or facts.hidden_size
+    tied = () if facts.tied or facts.headless else (
+        matrix("lm_head", "lm_head", facts.vocabulary_size, width, cut="rows"),
+    )
+    bias = (
+        (vector("lm_head.bias", "bias", facts.vocabulary_size, cut="rows"),)
+        if facts.head_bias
+        else ()
+    )
+    return (*facts.norms.last(facts.hidden_size), *tied, *bias)
