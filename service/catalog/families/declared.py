@@ -34,9 +34,10 @@ def _by_method(section: Config, method: str) -> str | None:
         return "fp8-block" if section.items("weight_block_size") else "fp8"
     if method in {"awq", "gptq"}:
         bits = section.integer("bits", "w_bit", default=FOUR_BITS)
-        return {("awq", 4): "awq-int4", ("gptq", 4): "gptq-int4", ("gptq", 8): "gptq-int8"}.get(
-            (method, bits)
-        )
+        return {("awq", 4): "awq-int4", ("gptq", 4): "gptq-int4", ("gptq", 8): "gptq-int8"}.get((
+            method,
+            bits,
+        ))
     if method == "bitsandbytes":
         return _bitsandbytes(section)
     if method == "compressed-tensors":

@@ -103,8 +103,10 @@ def _embeddings(facts: Facts) -> Tensors:
 
 def _head(facts: Facts) -> Tensors:
     width = facts.embedding_size or facts.hidden_size
-    tied = () if facts.tied or facts.headless else (
-        matrix("lm_head", "lm_head", facts.vocabulary_size, width, cut="rows"),
+    tied = (
+        ()
+        if facts.tied or facts.headless
+        else (matrix("lm_head", "lm_head", facts.vocabulary_size, width, cut="rows"),)
     )
     bias = (
         (vector("lm_head.bias", "bias", facts.vocabulary_size, cut="rows"),)

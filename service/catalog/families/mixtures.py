@@ -22,7 +22,7 @@ from service.catalog.families.parts import (
     with_shared,
     with_wide_norms,
 )
-from service.catalog.families.reading import MAX_EXPERTS, MAX_LAYERS, Config
+from service.catalog.families.reading import MAX_LAYERS, Config
 from service.domain.feed_forward import FeedForward
 from service.domain.mixers import Attention
 from service.domain.tensors import elements
@@ -215,5 +215,3 @@ def bailing(config: Config) -> Facts:
     if config.flag("use_qk_norm"):
         mixer = with_head_norms(mixer)
     return replace(base, mixer=lambda _: mixer)
-
-

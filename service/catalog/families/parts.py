@@ -23,7 +23,14 @@ CONTEXT = (
     "model_max_length",
 )
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
-ACTIVE = ("num_experts_per_tok", "moe_k", "num_experts_per_token", "moe_topk", "top_k_experts", "moe_top_k")
+ACTIVE = (
+    "num_experts_per_tok",
+    "moe_k",
+    "num_experts_per_token",
+    "moe_topk",
+    "top_k_experts",
+    "moe_top_k",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +69,7 @@ def attention(size: Shape) -> Attention:
 
 def with_biases(mixer: Attention, *, inputs: bool, output: bool) -> Attention:
     """The same attention with biases on query, key and value, and on the output."""
-    return replace(
-        mixer, query_bias=inputs, key_bias=inputs, value_bias=inputs, output_bias=output
-    )
+    return replace(mixer, query_bias=inputs, key_bias=inputs, value_bias=inputs, output_bias=output)
 
 
 def with_head_norms(mixer: Attention) -> Attention:
@@ -110,7 +115,9 @@ def every(period: int) -> Callable[[int], bool]:
     return lambda index: (index + 1) % max(1, period) != 0
 
 
-def dense(config: Config, size: Shape, *, gated: bool = True, bias: bool = False) -> DenseFeedForward:
+def dense(
+    config: Config, size: Shape, *, gated: bool = True, bias: bool = False
+) -> DenseFeedForward:
     """A dense feed-forward; an absent width is four times the hidden size."""
     return DenseFeedForward(
         hidden_size=size.hidden,

@@ -73,13 +73,15 @@ def opt(config: Config) -> Facts:
     mixer = with_biases(attention(size), inputs=bias, output=bias)
     part = dense(config, size, gated=False, bias=bias)
     pre_norm = config.flag("do_layer_norm_before", default=True)
-    base = facts(
-        config, size, mixer, part, norms=Norms(bias=True, final=pre_norm), tied=True
-    )
+    base = facts(config, size, mixer, part, norms=Norms(bias=True, final=pre_norm), tied=True)
     width = config.integer("word_embed_proj_dim", default=size.hidden)
-    extras = () if width == size.hidden else (
-        matrix("project_in", "projector", size.hidden, width),
-        matrix("project_out", "projector", width, size.hidden),
+    extras = (
+        ()
+        if width == size.hidden
+        else (
+            matrix("project_in", "projector", size.hidden, width),
+            matrix("project_out", "projector", width, size.hidden),
+        )
     )
     return replace(
         base,

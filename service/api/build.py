@@ -1,0 +1,270 @@
+"""From validated bodies to the domain's requests: every name looked up, nothing left unread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from service.catalog.families import architecture
+from service.catalog.gpus import GpuCatalog
+from service.catalog.models import ModelEntry, entry_architecture
+from service.catalog.shelf import Shelf
+from service.domain.engine import CachePrecision, Engine
+from service.domain.errors import InvalidRequest
+from service.domain.framework import Framework
+from service.domain.hardware import Gpu
+from service.domain.optimizer import Optimizer
+from service.domain.precision import Precision, Quantization
+from service.domain.questions import LoraSlots, Split
+from service.domain.requests import (
+    Choices,
+    EstimateRequest,
+    LoraWish,
+    PlanLimits,
+    PlanRequest,
+    Pool,
+    ServingWish,
+    Stock,
+    TrainingWish,
+    Wish,
+)
+from service.domain.results import ModelFacts
+from service.domain.typical import typical
+from service.domain.units import bytes_of_gib
+
+Body = Mapping[str, Any]
+DEFAULT_ENGINE = "vllm"
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogs:
+    """Everything that names are looked up in."""
+
+    gpus: GpuCatalog
+    models: Shelf[ModelEntry]
+    precisions: Shelf[Precision]
+    quantizations: Shelf[Quantization]
+    caches: Shelf[CachePrecision]
+    engines: Shelf[Engine]
+    optimizers: Shelf[Optimizer]
+    frameworks: Shelf[Framework]
+    stock: Stock
+    version: str
+
+
+def model_facts(catalogs: Catalogs, body: Body) -> ModelFacts:
+    """A model from its id, its config or its size."""
+    if "config" in body:
+        name = body.get("name", "posted config")
+        return ModelFacts(
+            architecture=architecture(body["config"], name), source="config", name=name
+        )
+    if "parameters" in body:
+        name = body.get("name", f"{body['parameters']} parameters")
+        return ModelFacts(
+            architecture=typical(body["parameters"], name), source="parameters", name=name
+        )
+    entry = catalogs.models.pick(body["id"])
+    return ModelFacts(architecture=entry_architecture(entry), source="catalog", name=entry.hub_id)
+
+
+def one_gpu(catalogs: Catalogs, name: str, field: str) -> Gpu:
+    """A single card; a group is refused with its members."""
+    found = catalogs.gpus.pick(name)
+    if len(found) > 1:
+        raise InvalidRequest(
+            field, f"{name!r} means several cards; use one of {', '.join(g.id for g in found)}"
+        )
+    return found[0]
+
+
+def cache(catalogs: Catalogs, name: str | None) -> CachePrecision | None:
+    """A type of cache; `auto` leaves it to the engine."""
+    return None if name in {None, AUTO} else catalogs.caches.pick(str(name))
+
+
+def refuse_unmodelled(workload: Body, fields: Mapping[str, object], why: str) -> None:
+    """Refuse fields whose effect is not modelled, unless they ask for what is modelled anyway."""
+    for field, harmless in fields.items():
+        if workload.get(field) not in {None, harmless}:
+            raise InvalidRequest(f"workload.{field}", why)
+
+
+def serving_wish(catalogs: Catalogs, workload: Body) -> ServingWish:
+    """An inference workload."""
+    if workload.get("draft_model") is not None:
+        raise InvalidRequest("workload.draft_model", "speculative decoding is not modelled")
+    refuse_unmodelled(workload, {"flash_attention": True}, "only flash attention is modelled")
+    slots = workload.get("lora_adapters")
+    return ServingWish(
+        engine=catalogs.engines.pick(workload.get("engine", DEFAULT_ENGINE)),
+        engine_version=workload.get("engine_version"),
+        context_tokens=workload.get("context_tokens"),
+        concurrency=workload.get("concurrency"),
+        cache=cache(catalogs, workload.get("kv_cache_precision")),
+        max_sequences=workload.get("max_sequences"),
+        max_batched_tokens=workload.get("max_batched_tokens"),
+        memory_utilization=workload.get("memory_utilization"),
+        cuda_graphs=workload.get("cuda_graphs"),
+        flash_attention=workload.get("flash_attention"),
+        adapters=LoraSlots(count=slots["count"], rank=slots["rank"]) if slots else None,
+        allow_context_beyond_limit=workload.get("allow_context_beyond_limit", False),
+    )
+
+
+def lora_wish(catalogs: Catalogs, body: Body | None) -> LoraWish | None:
+    """LoRA settings."""
+    if body is None:
+        return None
+    targets, precision = body.get("targets"), body.get("precision")
+    if isinstance(targets, str):
+        targets = [target.strip() for target in targets.split(",")]
+    return LoraWish(
+        rank=body.get("rank"),
+        targets=tuple(targets) if targets else None,
+        precision=catalogs.precisions.pick(precision) if precision else None,
+    )
+
+
+def training_wish(catalogs: Catalogs, workload: Body) -> TrainingWish:
+    """A training workload."""
+    refuse_unmodelled(workload, {"offload": "none"}, "offloading is not modelled")
+    refuse_unmodelled(workload, {"compile": False}, "torch.compile is not modelled")
+    refuse_unmodelled(workload, {"pipeline_schedule": "1f1b"}, "pipelines are not modelled")
+    refuse_unmodelled(workload, {"virtual_stages": 1}, "pipelines are not modelled")
+    framework, optimizer = workload.get("framework"), workload.get("optimizer")
+    plain = (
+        "method", "framework_version", "regime", "micro_batch_size", "sequence_tokens",
+        "gradient_accumulation", "activation_checkpointing", "attention", "loss", "sharding",
+        "allow_context_beyond_limit",
+    )  # fmt: skip
+    return TrainingWish(
+        framework=catalogs.frameworks.pick(framework) if framework else None,
+        optimizer=catalogs.optimizers.pick(optimizer) if optimizer else None,
+        lora=lora_wish(catalogs, workload.get("lora")),
+        **{name: workload[name] for name in plain if name in workload},
+    )
+
+
+def wish(catalogs: Catalogs, workload: Body) -> Wish:
+    """A workload of either kind."""
+    if workload["kind"] == "training":
+        return training_wish(catalogs, workload)
+    return serving_wish(catalogs, workload)
+
+
+def split(placement: Body) -> Split:
+    """Ranks of a placement; `cards` has to agree with them, and alone means tensor parallel."""
+    tensor = placement.get("tensor_parallel")
+    pipeline = placement.get("pipeline_parallel", 1)
+    data = placement.get("data_parallel", 1)
+    cards = placement.get("cards")
+    if tensor is None:
+        tensor = max(1, (cards or 1) // (pipeline * data))
+    found = Split(
+        tensor=tensor, pipeline=pipeline, data=data, expert=placement.get("expert_parallel", 1)
+    )
+    if cards is not None and cards != found.cards:
+        raise InvalidRequest(
+            "placement.cards", f"{cards} cards are not tensor x pipeline x data = {found.cards}"
+        )
+    if placement.get("context_parallel", 1) != 1:
+        raise InvalidRequest("placement.context_parallel", "context parallelism is not modelled")
+    return found
+
+
+def training_split(placement: Body) -> Split:
+    """Ranks of a training run: `cards` alone means data parallel."""
+    if "cards" in placement and not {"tensor_parallel", "data_parallel"} & set(placement):
+        return split({**placement, "tensor_parallel": 1, "data_parallel": placement["cards"]})
+    return split(placement)
+
+
+def estimate_request(catalogs: Catalogs, body: Body) -> EstimateRequest:
+    """An estimate's body."""
+    placement = body.get("placement", {})
+    training = body["workload"]["kind"] == "training"
+    gpu, memory = placement.get("gpu"), placement.get("memory_gib")
+    precision, quantization = body.get("precision"), body.get("quantization")
+    return EstimateRequest(
+        model=model_facts(catalogs, body["model"]),
+        precision=catalogs.precisions.pick(precision) if precision else None,
+        quantization=catalogs.quantizations.pick(quantization) if quantization else None,
+        workload=wish(catalogs, body["workload"]),
+        split=training_split(placement) if training else split(placement),
+        gpu=one_gpu(catalogs, gpu, "placement.gpu") if gpu else None,
+        memory_bytes=bytes_of_gib(memory) if memory else None,
+        risk=body.get("risk", "high"),
+    )
+
+
+def chosen_gpus(catalogs: Catalogs, value: Any) -> tuple[Gpu, ...] | None:
+    """Cards by name, alias, group or vendor."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        vendor = value["vendor"].lower()
+        found = tuple(gpu for gpu in catalogs.gpus.cards if gpu.vendor.lower() == vendor)
+        if not found:
+            known = sorted({gpu.vendor.lower() for gpu in catalogs.gpus.cards})
+            raise InvalidRequest("choices.gpus.vendor", f"one of {', '.join(known)}")
+        return found
+    found = tuple(gpu for name in value for gpu in catalogs.gpus.pick(name))
+    return tuple(dict.fromkeys(found_by_id(found)))
+
+
+def found_by_id(gpus: tuple[Gpu, ...]) -> list[Gpu]:
+    """Cards without repetition, in the order of their first mention."""
+    return list({gpu.id: gpu for gpu in gpus}.values())
+
+
+def choices(catalogs: Catalogs, body: Body) -> Choices:
+    """What a plan may vary."""
+    formats, caches = body.get("quantizations"), body.get("kv_cache_precisions")
+    named = [cache(catalogs, name) for name in caches or ()]
+    picked = tuple(one for one in named if one is not None)
+    return Choices(
+        gpus=chosen_gpus(catalogs, body.get("gpus")),
+        quantizations=tuple(catalogs.quantizations.pick(n) for n in formats) if formats else None,
+        caches=picked or None,
+        tensor_parallel=tuple(body["tensor_parallel"]) if "tensor_parallel" in body else None,
+        pipeline_parallel=tuple(body["pipeline_parallel"]) if "pipeline_parallel" in body else None,
+        expert_parallel=tuple(body["expert_parallel"]) if "expert_parallel" in body else None,
+    )
+
+
+def pool(catalogs: Catalogs, body: Body, index: int) -> Pool:
+    """One row of an inventory."""
+    free = body.get("free_memory_gib")
+    gpu = one_gpu(catalogs, body["gpu"], f"inventory.{index}.gpu")
+    free_bytes = bytes_of_gib(free) if free else None
+    if free_bytes is not None and free_bytes > gpu.memory_bytes:
+        raise InvalidRequest(
+            f"inventory.{index}.free_memory_gib", f"{gpu.id} has {gpu.memory_bytes} bytes in all"
+        )
+    return Pool(
+        gpu=gpu,
+        nodes=body["nodes"],
+        cards_per_node=body["cards_per_node"],
+        free_memory_bytes=free_bytes,
+    )
+
+
+def plan_request(catalogs: Catalogs, body: Body) -> PlanRequest:
+    """A plan's body."""
+    precision, quantization = body.get("precision"), body.get("quantization")
+    rows = body.get("inventory", ())
+    return PlanRequest(
+        model=model_facts(catalogs, body["model"]),
+        precision=catalogs.precisions.pick(precision) if precision else None,
+        quantization=catalogs.quantizations.pick(quantization) if quantization else None,
+        workload=wish(catalogs, body["workload"]),
+        choices=choices(catalogs, body.get("choices", {})),
+        limits=PlanLimits(**body.get("limits", {})),
+        inventory=tuple(pool(catalogs, row, index) for index, row in enumerate(rows)),
+        objective=body.get("objective", "fewest-cards"),
+        risk=body.get("risk", "high"),
+        limit=body.get("limit", 10),
+    )

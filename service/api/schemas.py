@@ -1,0 +1,269 @@
+"""What a request may say: one schema a body, unknown fields refused with the nearest name."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from service.api.fields import Flag, Number, Text, Whole, Word, parameter_count
+
+MAX_TOKENS = 1 << 31
+MAX_SEQUENCES = 1_000_000
+MAX_CARDS = 65_536
+MAX_LIST = 300
+MAX_GIB = 1_000_000
+
+INFERENCE_ONLY = ("engine", "concurrency", "context_tokens")
+TRAINING_ONLY = ("method", "optimizer", "micro_batch_size")
+
+
+class Strict(Schema):
+    """A schema that refuses unknown fields and says which one may have been meant."""
+
+    class Meta:
+        """marshmallow's options."""
+
+        unknown = RAISE
+
+    error_messages = {"type": "Not an object."}  # ruff: ignore[mutable-class-default] - marshmallow's own form
+
+    def handle_error(self, error: ValidationError, data: Any, **kwargs: Any) -> None:
+        """Add the nearest field to the message of an unknown one."""
+        del data, kwargs
+        messages = error.messages if isinstance(error.messages, dict) else {}
+        for name, message in messages.items():
+            if message == ["Unknown field."]:
+                near = get_close_matches(str(name), self.fields, n=1)
+                hint = f" Did you mean {near[0]}?" if near else f" Known: {', '.join(self.fields)}."
+                messages[name] = [f"Unknown field.{hint}"]
+
+
+class LoraAdaptersSchema(Strict):
+    """Adapters that a server keeps loaded."""
+
+    count = Whole(1, 10_000, required=True)
+    rank = Whole(1, 4096, required=True)
+
+
+class InferenceSchema(Strict):
+    """An inference workload."""
+
+    kind = Word("inference", required=True)
+    engine = Text()
+    engine_version = Text(allow_none=True)
+    context_tokens = Whole(1, MAX_TOKENS)
+    concurrency = Whole(1, MAX_SEQUENCES)
+    kv_cache_precision = Text()
+    max_sequences = Whole(1, MAX_SEQUENCES, allow_none=True)
+    max_batched_tokens = Whole(1, MAX_TOKENS, allow_none=True)
+    memory_utilization = Number(0.01, 1.0, allow_none=True)
+    cuda_graphs = Flag(allow_none=True)
+    flash_attention = Flag(allow_none=True)
+    lora_adapters = fields.Nested(LoraAdaptersSchema, allow_none=True)
+    draft_model = fields.Raw(allow_none=True)
+    allow_context_beyond_limit = Flag()
+
+
+class LoraSchema(Strict):
+    """Adapters that are trained."""
+
+    rank = Whole(1, 65_536)
+    targets = fields.Raw()
+    precision = Text()
+
+    @validates_schema
+    def targets_are_names(self, data: dict[str, Any], **_: Any) -> None:
+        """A name, several separated by commas, or a list of names."""
+        value = data.get("targets")
+        names = value.split(",") if isinstance(value, str) else value
+        if value is None:
+            return
+        good = isinstance(names, list) and 0 < len(names) <= MAX_LIST
+        if not good or not all(isinstance(n, str) and 0 < len(n) <= MAX_LIST for n in names):
+            raise ValidationError('"all-linear", "attention", "q,v" or module names.', "targets")
+
+
+class TrainingSchema(Strict):
+    """A training workload."""
+
+    kind = Word("training", required=True)
+    method = Word("full", "lora", "qlora")
+    framework = Text()
+    framework_version = Text(allow_none=True)
+    regime = Word("fp32", "amp", "pure-16bit", "fp32-master", "fp8")
+    optimizer = Text()
+    micro_batch_size = Whole(1, MAX_SEQUENCES)
+    sequence_tokens = Whole(1, MAX_TOKENS)
+    gradient_accumulation = Whole(1, MAX_SEQUENCES)
+    activation_checkpointing = Word("none", "selective", "full")
+    attention = Word("flash", "eager")
+    loss = Word("eager", "compiled", "chunked", "fused-logits", "fused")
+    padding_free = Flag()
+    compile = Flag()
+    sharding = Word("none", "ddp", "zero-1", "zero-2", "zero-3", "fsdp", "fsdp-no-reshard")
+    offload = Word("none", "optimizer", "all")
+    lora = fields.Nested(LoraSchema)
+    pipeline_schedule = Word("1f1b", "interleaved")
+    virtual_stages = Whole(1, 1024)
+    allow_context_beyond_limit = Flag()
+
+
+WORKLOADS: dict[str, Schema] = {"inference": InferenceSchema(), "training": TrainingSchema()}
+
+
+class Workload(fields.Field[Any]):
+    """A workload by its `kind`."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        del attr, data, kwargs
+        if not isinstance(value, dict):
+            raise ValidationError("Not an object.")
+        kind = value.get("kind")
+        if not isinstance(kind, str) or kind not in WORKLOADS:
+            raise ValidationError({"kind": ['One of "inference", "training".']})
+        return WORKLOADS[kind].load(value)
+
+
+class ModelObjectSchema(Strict):
+    """A model that is not just named."""
+
+    id = Text()
+    config = fields.Dict(keys=fields.String())
+    name = Text()
+    parameters = fields.Raw()
+
+    @validates_schema
+    def one_source(self, data: dict[str, Any], **_: Any) -> None:
+        """Exactly one of id, config and parameters."""
+        given = [key for key in ("id", "config", "parameters") if key in data]
+        if len(given) != 1:
+            raise ValidationError('Give exactly one of "id", "config" and "parameters".')
+        if "parameters" in data:
+            try:
+                data["parameters"] = parameter_count(data["parameters"])
+            except ValidationError as error:
+                raise ValidationError(error.messages, "parameters") from error
+
+
+MODEL = ModelObjectSchema()
+
+
+class Model(fields.Field[Any]):
+    """A model: a name, or an object with its id, its config or its size."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        del attr, data, kwargs
+        if isinstance(value, str):
+            return MODEL.load({"id": value})
+        if isinstance(value, dict):
+            return MODEL.load(value)
+        raise ValidationError("A model's name, or an object with its id, config or parameters.")
+
+
+class PlacementSchema(Strict):
+    """Where a model is put."""
+
+    gpu = Text(allow_none=True)
+    cards = Whole(1, MAX_CARDS)
+    tensor_parallel = Whole(1, MAX_CARDS)
+    pipeline_parallel = Whole(1, MAX_CARDS)
+    data_parallel = Whole(1, MAX_CARDS)
+    expert_parallel = Whole(1, MAX_CARDS)
+    context_parallel = Whole(1, MAX_CARDS)
+    memory_gib = Number(0.1, MAX_GIB, allow_none=True)
+
+
+class FootprintSchema(Strict):
+    """A table of sizes by precision."""
+
+    model = Model(required=True)
+    precisions = fields.List(Text(), validate=validate.Length(min=1, max=20))
+    catalog_version = Text()
+
+
+class EstimateSchema(Strict):
+    """Memory of one placement."""
+
+    model = Model(required=True)
+    workload = Workload(required=True)
+    precision = Text()
+    quantization = Text()
+    placement = fields.Nested(PlacementSchema)
+    risk = Word("high", "expected")
+    catalog_version = Text()
+
+
+def names(**kwargs: Any) -> fields.List[Any]:
+    """A list of names."""
+    return fields.List(Text(), validate=validate.Length(min=1, max=MAX_LIST), **kwargs)
+
+
+def degrees() -> fields.List[Any]:
+    """A list of parallel degrees."""
+    return fields.List(Whole(1, 1024), validate=validate.Length(min=1, max=16))
+
+
+class ChoicesSchema(Strict):
+    """What a plan may vary."""
+
+    gpus = fields.Raw()
+    quantizations = names()
+    kv_cache_precisions = names()
+    tensor_parallel = degrees()
+    pipeline_parallel = degrees()
+    expert_parallel = degrees()
+
+    @validates_schema
+    def gpus_are_named(self, data: dict[str, Any], **_: Any) -> None:
+        """A list of names, or an object with a vendor."""
+        value = data.get("gpus", [" "])
+        vendor = isinstance(value, dict) and set(value) == {"vendor"}
+        if vendor and isinstance(value["vendor"], str):
+            return
+        listed = isinstance(value, list) and 0 < len(value) <= MAX_LIST
+        if not listed or not all(isinstance(n, str) and n for n in value):
+            raise ValidationError('A list of names, or {"vendor": "nvidia"}.', "gpus")
+
+
+class LimitsSchema(Strict):
+    """Bounds that every option keeps."""
+
+    max_cards = Whole(1, 1024, allow_none=True)
+    max_cards_per_node = Whole(1, 1024, allow_none=True)
+    max_nodes = Whole(1, 1024, allow_none=True)
+    max_quality_loss = Word("none", "minimal", "low", "medium", "high", allow_none=True)
+    min_headroom = Number(0.0, 0.95)
+    max_hourly_usd = Number(0.0, 1e9, allow_none=True)
+    max_power_watts = Number(0.0, 1e9, allow_none=True)
+
+
+class PoolSchema(Strict):
+    """Cards that are really there."""
+
+    gpu = Text(required=True)
+    nodes = Whole(1, MAX_CARDS, required=True)
+    cards_per_node = Whole(1, 1024, required=True)
+    free_memory_gib = Number(0.1, MAX_GIB, allow_none=True)
+
+
+class PlanSchema(Strict):
+    """The smallest combination that fits."""
+
+    model = Model(required=True)
+    workload = Workload(required=True)
+    precision = Text()
+    quantization = Text()
+    choices = fields.Nested(ChoicesSchema)
+    limits = fields.Nested(LimitsSchema)
+    inventory = fields.List(fields.Nested(PoolSchema), validate=validate.Length(min=1, max=64))
+    objective = Word(
+        "fewest-cards", "lowest-cost", "lowest-power", "highest-quality", "least-memory"
+    )
+    risk = Word("high", "expected")
+    limit = Whole(0, 100)
+    catalog_version = Text()
+
+
+ESTIMATE, PLAN, FOOTPRINT = EstimateSchema(), PlanSchema(), FootprintSchema()

@@ -1,0 +1,111 @@
+"""create_app(): reads the data once and joins the parts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import uuid
+from pathlib import Path
+
+from flask import Flask, Response, g, request
+
+from service.api import errors
+from service.api.body import MAX_BODY_BYTES
+from service.api.build import Catalogs
+from service.api.routes import BLUEPRINT
+from service.catalog.engines import load_engines, load_frameworks
+from service.catalog.formats import (
+    load_caches,
+    load_optimizers,
+    load_precisions,
+    load_quantizations,
+)
+from service.catalog.gpus import load_gpus
+from service.catalog.models import load_models
+from service.domain.requests import Stock
+
+SERVICE_VERSION = "0.1.0"
+ROOT = Path(__file__).resolve().parent.parent
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'",
+}
+
+
+def catalog_version(paths: list[Path]) -> str:
+    """A short hash of all data in use."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def read_catalogs(config: Path, gpus_path: Path) -> Catalogs:
+    """All catalogs.
+
+    Raises: CatalogError naming the file and what is wrong.
+    """
+    gpus, models = load_gpus(gpus_path), load_models(config / "models")
+    precisions = load_precisions(config / "precisions.yaml")
+    quantizations = load_quantizations(config / "quantizations.yaml")
+    caches = load_caches(config / "kv_caches.yaml")
+    kernels = frozenset(entry.kernel for entry in quantizations)
+    engines = load_engines(config / "engines", kernels, frozenset(caches.entries))
+    optimizers = load_optimizers(config / "optimizers.yaml")
+    frameworks = load_frameworks(config / "frameworks")
+    return Catalogs(
+        gpus=gpus,
+        models=models,
+        precisions=precisions,
+        quantizations=quantizations,
+        caches=caches,
+        engines=engines,
+        optimizers=optimizers,
+        frameworks=frameworks,
+        stock=Stock(
+            gpus=gpus.cards.entries,
+            precisions=precisions.entries,
+            quantizations=quantizations.entries,
+            caches=caches.entries,
+            engines=engines.entries,
+            optimizers=optimizers.entries,
+            frameworks=frameworks.entries,
+        ),
+        version=catalog_version([gpus_path, *sorted(config.rglob("*.yaml"))]),
+    )
+
+
+def name_request() -> None:
+    """Take the caller's request id where it is well-formed, else make one."""
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def add_headers(answer: Response) -> Response:
+    """Headers of every answer."""
+    answer.headers["X-Request-Id"] = g.get("request_id", "")
+    for name, value in SECURITY_HEADERS.items():
+        answer.headers.setdefault(name, value)
+    return answer
+
+
+def create_app() -> Flask:
+    """The service; `GPU_CATALOG` names another file of cards.
+
+    Raises: CatalogError where a data file is wrong.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["SERVICE_VERSION"] = SERVICE_VERSION
+    app.config["OPENAPI_TEXT"] = (ROOT / "openapi.yaml").read_text(encoding="utf-8")
+    gpus_path = Path(os.environ.get("GPU_CATALOG", ROOT / "gpus.yaml"))
+    app.extensions["catalogs"] = read_catalogs(ROOT / "config", gpus_path)
+    app.url_map.strict_slashes = False
+    app.before_request(name_request)
+    app.after_request(add_headers)
+    errors.register(app)
+    app.register_blueprint(BLUEPRINT)
+    return app

@@ -1,0 +1,93 @@
+"""Catalog entries as plain data, with their sources."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from service.domain.architecture import Architecture, kind_occurrences
+from service.domain.engine import Engine
+from service.domain.hardware import Gpu
+from service.domain.optimizer import Optimizer
+from service.domain.precision import Quantization
+from service.domain.units import bytes_of_bits
+
+SIXTEEN_BITS = 16
+
+
+def known(value: Any) -> Any:
+    """Data without what is unknown; money as numbers."""
+    if isinstance(value, dict):
+        return {key: known(item) for key, item in value.items() if item not in (None, (), {}, "")}
+    if isinstance(value, list | tuple):
+        return [known(item) for item in value]
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def gpu_view(gpu: Gpu) -> dict[str, Any]:
+    """A card."""
+    view: dict[str, Any] = known(asdict(gpu))
+    return {**view, "memory_bytes": gpu.memory_bytes, "planning_bytes": gpu.planning_bytes}
+
+
+def model_view(model: Architecture) -> dict[str, Any]:
+    """A model's counts, its bill by kind and what its cache costs."""
+    by_kind: dict[str, int] = {}
+    for tensor in model.tensors():
+        by_kind[tensor.kind] = by_kind.get(tensor.kind, 0) + tensor.elements
+    cached = sum(
+        kind.mixer.cached_elements() * times
+        for kind, times in zip(model.layer_kinds, kind_occurrences(model), strict=True)
+        if kind.mixer
+    )
+    return {
+        "name": model.name,
+        "architecture": model.family,
+        "parameters": model.parameters,
+        "active_parameters": model.active_parameters,
+        "checkpoint_parameters": model.checkpoint_parameters,
+        "layers": model.layer_count,
+        "hidden_size": model.hidden_size,
+        "vocabulary_size": model.vocabulary_size,
+        "context_limit": model.context_limit,
+        "precision": model.declared_precision,
+        "quantization": model.declared_quantization,
+        "parameters_by_kind": by_kind,
+        "kv_bytes_per_token": bytes_of_bits(cached * SIXTEEN_BITS),
+        "notes": list(model.notes),
+    }
+
+
+def quantization_view(entry: Quantization) -> dict[str, Any]:
+    """A quantization."""
+    return {
+        "id": entry.id,
+        "name": entry.name,
+        "aliases": list(entry.aliases),
+        "kernel": entry.kernel,
+        "quality": {"rank": entry.quality_rank, "loss": entry.quality_loss},
+        "group": entry.group,
+        "formats": {kind: asdict(form) for kind, form in entry.formats.items()},
+        "sources": list(entry.sources),
+    }
+
+
+def engine_view(entry: Engine) -> dict[str, Any]:
+    """An engine with its profiles and what it runs."""
+    return {
+        "id": entry.id,
+        "name": entry.name,
+        "policy": entry.policy,
+        "hardware": dict(entry.hardware),
+        "runs": {k: {h: asdict(s) for h, s in row.items()} for k, row in entry.runs.items()},
+        "kv_caches": {k: {h: asdict(s) for h, s in r.items()} for k, r in entry.caches.items()},
+        "profiles": [asdict(profile) for profile in entry.profiles],
+        "sources": list(entry.sources),
+        "notes": list(entry.notes),
+    }
+
+
+def optimizer_view(entry: Optimizer) -> dict[str, Any]:
+    """An optimizer."""
+    return asdict(entry)

@@ -1,0 +1,130 @@
+"""Plans as reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from service.domain.results import Option, Plan
+from service.presentation.estimates import (
+    budget_view,
+    gib,
+    limits_view,
+    model_facts_view,
+    per_card_view,
+)
+from service.presentation.rendering import Report
+
+CENT = Decimal("0.01")
+SHOWN_REASONS = 3
+
+
+def money(amount: Decimal | None) -> float | None:
+    """Dollars rounded to the cent."""
+    return None if amount is None else float(amount.quantize(CENT, rounding=ROUND_HALF_EVEN))
+
+
+def option_view(option: Option) -> dict[str, Any]:
+    """An option in the contract's shape."""
+    view = {
+        "gpu": option.gpu.id,
+        "cards": option.cards,
+        "nodes": option.nodes,
+        "cards_per_node": option.cards_per_node,
+        "tensor_parallel": option.tensor_parallel,
+        "pipeline_parallel": option.pipeline_parallel,
+        "data_parallel": option.data_parallel,
+        "expert_parallel": option.expert_parallel,
+        "sharding": option.sharding,
+        "precision": option.precision,
+        "quantization": option.quantization,
+        "kv_cache_precision": option.kv_cache_precision,
+        "quality": {"rank": option.quality_rank, "loss": option.quality_loss},
+        "per_card": per_card_view(option.per_card),
+        "card": budget_view(option.card),
+        "headroom_bytes": option.headroom_bytes,
+        "limits": limits_view(option.limits),
+        "hourly_usd": money(option.hourly_usd),
+        "power_watts": option.power_watts,
+        "launch": {"command": option.launch},
+        "short_by_bytes": option.short_by_bytes or None,
+    }
+    return {key: value for key, value in view.items() if value is not None}
+
+
+def plan_view(plan: Plan) -> dict[str, Any]:
+    """A plan in the contract's shape."""
+    best, missed = plan.recommendation, plan.nearest_miss
+    return {
+        "model": model_facts_view(plan.model),
+        "objective": plan.objective,
+        "recommendation": option_view(best) if best else None,
+        "alternatives": [option_view(option) for option in plan.alternatives],
+        "frontier": [option_view(option) for option in plan.frontier],
+        "matrix": [asdict(cell) for cell in plan.matrix],
+        "nearest_miss": option_view(missed) if missed else None,
+        "rejected": [
+            {key: value for key, value in asdict(row).items() if value is not None}
+            for row in plan.rejected
+        ],
+        "advice": [asdict(entry) for entry in plan.advice],
+        "assumptions": [asdict(note) for note in plan.assumptions],
+        "warnings": [asdict(caution) for caution in plan.warnings],
+    }
+
+
+def sentence(option: Option) -> str:
+    """An option in one line."""
+    split = (
+        f"tensor {option.tensor_parallel} x pipeline {option.pipeline_parallel} "
+        f"x data {option.data_parallel}"
+    )
+    price = money(option.hourly_usd)
+    cost = f", {price:.2f} USD an hour" if price is not None else ""
+    return (
+        f"{option.cards} x {option.gpu.id} ({split}), {option.precision}, quantization "
+        f"{option.quantization}, {gib(option.per_card.amount.expected)} a card, "
+        f"{gib(option.headroom_bytes)} left{cost}"
+    )
+
+
+def row(option: Option) -> dict[str, Any]:
+    """An option as a row."""
+    return {
+        "gpu": option.gpu.id,
+        "cards": option.cards,
+        "nodes": option.nodes,
+        "tensor_parallel": option.tensor_parallel,
+        "pipeline_parallel": option.pipeline_parallel,
+        "data_parallel": option.data_parallel,
+        "precision": option.precision,
+        "quantization": option.quantization,
+        "quality_rank": option.quality_rank,
+        "required_bytes": option.per_card.amount.expected,
+        "headroom_bytes": option.headroom_bytes,
+        "hourly_usd": money(option.hourly_usd),
+        "power_watts": option.power_watts,
+    }
+
+
+def plan_report(plan: Plan, versions: Mapping[str, str]) -> Report:
+    """A plan in data, words and rows."""
+    if plan.recommendation:
+        lines = [f"{plan.model.name}: {sentence(plan.recommendation)}."]
+        terms = plan.recommendation.per_card.terms
+        lines += [f"  {term.name}: {gib(term.amount.expected)}" for term in terms]
+        lines.append(plan.recommendation.launch)
+    elif plan.nearest_miss:
+        short = gib(plan.nearest_miss.short_by_bytes)
+        lines = [f"{plan.model.name}: nothing fits; nearest is {sentence(plan.nearest_miss)}"]
+        lines.append(f"short by {short} a card")
+    else:
+        lines = [f"{plan.model.name}: nothing in the allowed choices can run it"]
+    reasons = [row for row in plan.rejected if row.reason == "memory"]
+    lines += [f"not smaller: {row.message}" for row in reasons[:SHOWN_REASONS]]
+    lines += [f"assumed {note.field} = {note.value} ({note.reason})" for note in plan.assumptions]
+    options = [plan.recommendation] if plan.recommendation else []
+    rows = tuple(row(option) for option in (*options, *plan.alternatives))
+    return Report(data={**plan_view(plan), **versions}, summary=tuple(lines), rows=rows)

@@ -1,0 +1,91 @@
+"""Forms of a report: JSON, CSV, Markdown, text, YAML; one function each and the table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A result to be shown: its whole data, a summary in words, and rows of a table."""
+
+    data: Mapping[str, Any]
+    summary: tuple[str, ...]
+    rows: tuple[Mapping[str, Any], ...]
+
+
+def json_text(data: Any) -> str:
+    """Compact JSON."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False)
+
+
+def as_json(report: Report) -> str:
+    """The whole data."""
+    return json_text(report.data)
+
+
+def as_yaml(report: Report) -> str:
+    """The whole data; JSON is YAML 1.2."""
+    return json.dumps(report.data, indent=2, allow_nan=False) + "\n"
+
+
+def neutral(value: Any) -> Any:
+    """Text that a spreadsheet will not take for a formula; numbers as they are."""
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return "'" + value
+    return "" if value is None else value
+
+
+def as_csv(report: Report) -> str:
+    """The rows, RFC 4180."""
+    out = io.StringIO()
+    columns = list(report.rows[0]) if report.rows else ["status"]
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in report.rows:
+        writer.writerow([neutral(row.get(column)) for column in columns])
+    return out.getvalue()
+
+
+def table(report: Report) -> list[list[str]]:
+    """Header and rows as text."""
+    if not report.rows:
+        return []
+    columns = list(report.rows[0])
+    body = [["" if row.get(c) is None else str(row[c]) for c in columns] for row in report.rows]
+    return [columns, *body]
+
+
+def as_markdown(report: Report) -> str:
+    """Summary and a table."""
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in table(report)]
+    lines = ["| " + " | ".join(row) + " |" for row in cells]
+    if lines:
+        lines.insert(1, "|" + " --- |" * len(cells[0]))
+    return "\n\n".join(["\n".join(f"{line}  " for line in report.summary), "\n".join(lines)]) + "\n"
+
+
+def as_text(report: Report) -> str:
+    """Summary and aligned columns."""
+    cells = table(report)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
+    ]
+    return "\n".join([*report.summary, "", *lines]) + "\n"
+
+
+RENDERERS: Mapping[str, Callable[[Report], str]] = {
+    "application/json": as_json,
+    "text/csv": as_csv,
+    "text/markdown": as_markdown,
+    "text/plain": as_text,
+    "application/yaml": as_yaml,
+}
