@@ -212,12 +212,7 @@ def chosen_gpus(catalogs: Catalogs, value: Any) -> tuple[Gpu, ...] | None:
             raise InvalidRequest("choices.gpus.vendor", f"one of {', '.join(known)}")
         return found
     found = tuple(gpu for name in value for gpu in catalogs.gpus.pick(name))
-    return tuple(dict.fromkeys(found_by_id(found)))
-
-
-def found_by_id(gpus: tuple[Gpu, ...]) -> list[Gpu]:
-    """Cards without repetition, in the order of their first mention."""
-    return list({gpu.id: gpu for gpu in gpus}.values())
+    return tuple({gpu.id: gpu for gpu in found}.values())
 
 
 def choices(catalogs: Catalogs, body: Body) -> Choices:

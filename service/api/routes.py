@@ -71,7 +71,8 @@ def versions() -> dict[str, str]:
 
 def rendered(report: Report) -> Response:
     """A report in the form that the caller accepts."""
-    kind = request.accept_mimetypes.best_match(list(RENDERERS), default=None)
+    accepted = request.accept_mimetypes
+    kind = accepted.best_match(list(RENDERERS)) if accepted else next(iter(RENDERERS))
     if kind is None:
         raise NotAcceptable(f"one of {', '.join(RENDERERS)}")
     return tagged(RENDERERS[kind](report), kind)
@@ -83,7 +84,9 @@ def tagged(text: str, kind: str) -> Response:
     answer.set_etag(hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
     answer.headers["Vary"] = "Accept"
     answer.headers["Cache-Control"] = "private, max-age=60"
-    return answer.make_conditional(request) if request.method in {"GET", "HEAD"} else answer
+    if request.method in {"GET", "HEAD"}:
+        answer.make_conditional(request)
+    return answer
 
 
 def listing(entries: list[dict[str, Any]]) -> Response:

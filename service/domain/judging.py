@@ -108,8 +108,13 @@ def feasible_utilization(
     M_out ≤ (1 - u) · M  ⇒  u ≤ 1 - M_out / M
     """
     outside = max(need.outside.high for need in needs)
-    room = (memory_bytes - outside) * 100 // memory_bytes * UTILIZATION_STEP
-    return max(UTILIZATION_STEP, min(serving.memory_utilization, round(room, 2)))
+    return lowered_share(serving.memory_utilization, outside, memory_bytes)
+
+
+def lowered_share(share: float, outside_bytes: int, memory_bytes: int) -> float:
+    """A share of a card, lowered in whole hundredths until `outside_bytes` fit beside it."""
+    room = (memory_bytes - outside_bytes) * 100 // memory_bytes * UTILIZATION_STEP
+    return max(UTILIZATION_STEP, min(share, round(room, 2)))
 
 
 def tightest(needs: tuple[StageNeed, ...], risk: Risk = "high") -> StageNeed:

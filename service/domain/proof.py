@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.domain.judging import at_risk
+from service.domain.judging import at_risk, stage_needs
 from service.domain.results import Rejection
 from service.domain.search import Arrangement, Candidate, Search
 from service.domain.units import GIB
@@ -11,7 +11,7 @@ from service.domain.units import GIB
 def binding_term(search: Search, arrangement: Arrangement) -> str:
     """The term that stands in the way: the weights alone, what is fixed, or the cache."""
     candidate = arrangement.candidate
-    _, needs = search.needs(candidate, arrangement.split)
+    needs = stage_needs(search.serving(candidate, arrangement.split))
     need = max(needs, key=lambda one: at_risk(one.inside, search.request.risk))
     sizes = {term.name: at_risk(term.amount, search.request.risk) for term in need.terms}
     room = candidate.memory_bytes

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from service.domain.engine import CachePrecision
+from service.domain.engine import BatchDefaults, CachePrecision
 from service.domain.hardware import Gpu
-from service.domain.judging import StageNeed, at_risk, feasible_utilization, stage_needs
+from service.domain.judging import StageNeed, at_risk, lowered_share, stage_needs
 from service.domain.precision import Precision, Quantization
 from service.domain.questions import Serving, Split
-from service.domain.requests import PlanRequest, Pool, ServingWish, Stock
-from service.domain.resolving import CardFacts, Frame, Notes, resolved_serving
+from service.domain.requests import PlanRequest, Pool, Risk, ServingWish, Stock
+from service.domain.resolving import CardFacts, Frame, Notes, batch_defaults, resolved_serving
 from service.domain.rules import indivisible
 from service.domain.units import ceil_div
 
@@ -62,6 +62,26 @@ def nodes_of(split: Split, cards_per_node: int) -> int:
     return split.data * ceil_div(split.ranks, cards_per_node)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSums:
+    """Bytes of one stage at the caller's risk: fixed inside the budget, a sequence, and outside."""
+
+    fixed: int
+    sequence: int
+    outside: int
+    outside_high: int
+
+
+def stage_sums(need: StageNeed, risk: Risk) -> StageSums:
+    """Sums of a stage that holds one sequence."""
+    return StageSums(
+        fixed=at_risk(need.fixed, risk),
+        sequence=at_risk(need.cache, risk),
+        outside=at_risk(need.outside, risk),
+        outside_high=need.outside.high,
+    )
+
+
 @dataclass(slots=True, kw_only=True)
 class Search:
     """One request's search; needs are computed once for every setting that they depend on."""
@@ -70,9 +90,9 @@ class Search:
     wish: ServingWish
     stock: Stock
     evaluated: int = 0
-    _needs: dict[tuple[object, ...], tuple[Serving, tuple[StageNeed, ...]]] = field(
-        default_factory=dict
-    )
+    _needs: dict[tuple[object, ...], tuple[StageSums, ...]] = field(default_factory=dict)
+    _splits: dict[tuple[object, ...], tuple[Split, ...]] = field(default_factory=dict)
+    _defaults: dict[str, BatchDefaults] = field(default_factory=dict)
 
     @property
     def concurrency(self) -> int:
@@ -91,38 +111,71 @@ class Search:
         wish = replace(self.wish, cache=candidate.cache)
         return resolved_serving(frame, wish, self.stock, Notes())
 
-    def needs(self, candidate: Candidate, split: Split) -> tuple[Serving, tuple[StageNeed, ...]]:
-        """The question and its stages' needs, shared by all cards with the same defaults."""
-        serving = self.serving(candidate, split)
+    def defaults(self, gpu: Gpu) -> BatchDefaults:
+        """The engine's batch defaults on a card."""
+        if gpu.id not in self._defaults:
+            profile = self.wish.engine.profile(self.wish.engine_version)
+            facts = CardFacts(memory_bytes=gpu.memory_bytes, name=gpu.name)
+            self._defaults[gpu.id] = batch_defaults(profile, facts)
+        return self._defaults[gpu.id]
+
+    def sums(self, candidate: Candidate, split: Split) -> tuple[StageSums, ...]:
+        """Need of each stage, apart by what grows with the sequences; shared by like cards.
+
+        Cards with the same defaults share one computation, and so do all numbers of replicas
+        that hold no more sequences than the engine prepares for by default.
+        """
+        entry = self.defaults(candidate.gpu)
+        held = ceil_div(self.concurrency, split.data)
         key = (
-            serving.precision.id,
-            serving.quantization.id,
-            serving.cache.id,
-            split,
-            serving.max_sequences,
-            serving.max_batched_tokens,
+            candidate.precision.id,
+            candidate.quantization.id,
+            candidate.cache.id,
+            (split.tensor, split.pipeline, split.expert),
+            entry.min_card_gib,
+            max(held, entry.max_sequences),
         )
         if key not in self._needs:
-            self._needs[key] = (serving, stage_needs(serving))
+            serving = self.serving(candidate, split)
+            one = replace(serving, sequences=1)
+            risk = self.request.risk
+            self._needs[key] = tuple(stage_sums(need, risk) for need in stage_needs(one))
         return self._needs[key]
 
     def headroom_bytes(self, candidate: Candidate, split: Split) -> int:
         """Bytes left on the fullest card of an arrangement. [B]"""
         self.evaluated += 1
-        serving, needs = self.needs(candidate, split)
-        memory, risk = candidate.memory_bytes, self.request.risk
+        sums = self.sums(candidate, split)
+        held = ceil_div(self.concurrency, split.data)
+        memory = candidate.memory_bytes
         kept = int(self.request.limits.min_headroom * memory)
-        if serving.engine.policy == "none":
-            used = max(at_risk(n.inside, risk) + at_risk(n.outside, risk) for n in needs)
+        if self.wish.engine.policy == "none":
+            used = max(one.fixed + held * one.sequence + one.outside for one in sums)
             return memory - used - kept
-        share = self.wish.memory_utilization or feasible_utilization(serving, needs, memory)
+        inside = max(one.fixed + held * one.sequence for one in sums)
+        outside = max(one.outside for one in sums)
+        share = self.wish.memory_utilization or self._share(sums, memory)
         budget = int(memory * share)
-        inside = max(at_risk(need.inside, risk) for need in needs)
-        outside = max(at_risk(need.outside, risk) for need in needs)
         return min(budget - inside, memory - budget - outside) - kept
 
-    def splits(self, candidate: Candidate) -> Iterator[Split]:
+    def _share(self, sums: tuple[StageSums, ...], memory_bytes: int) -> float:
+        profile = self.wish.engine.profile(self.wish.engine_version)
+        highest = max(one.outside_high for one in sums)
+        return lowered_share(profile.memory_utilization, highest, memory_bytes)
+
+    def splits(self, candidate: Candidate) -> tuple[Split, ...]:
         """Splits of one replica that divide the model, fewest ranks first, fewest stages first."""
+        key = (
+            candidate.quantization.id,
+            candidate.gpu.is_mig,
+            candidate.max_cards,
+            candidate.cards_per_node,
+        )
+        if key not in self._splits:
+            self._splits[key] = tuple(self._possible_splits(candidate))
+        return self._splits[key]
+
+    def _possible_splits(self, candidate: Candidate) -> Iterator[Split]:
         choices, model = self.request.choices, self.request.model.architecture
         tensors = (
             (1,) if candidate.gpu.is_mig else choices.tensor_parallel or DEFAULT_TENSOR_PARALLEL
