@@ -1,4 +1,4 @@
-"""gunicorn as it was measured to behave: threads, preload, no control socket, a shared heartbeat."""
+"""gunicorn: threads, preload, no control socket, a heartbeat in shared memory."""
 
 import os
 from pathlib import Path

@@ -77,9 +77,9 @@ class LoraSchema(Strict):
     def targets_are_names(self, data: dict[str, Any], **_: Any) -> None:
         """A name, several separated by commas, or a list of names."""
         value = data.get("targets")
-        names = value.split(",") if isinstance(value, str) else value
         if value is None:
             return
+        names = value.split(",") if isinstance(value, str) else value
         good = isinstance(names, list) and 0 < len(names) <= MAX_LIST
         if not good or not all(isinstance(n, str) and 0 < len(n) <= MAX_LIST for n in names):
             raise ValidationError('"all-linear", "attention", "q,v" or module names.', "targets")

@@ -24,7 +24,7 @@ class StrictLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         """Refuse anchors and aliases: a reader should find each value where it stands."""
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise CatalogError("anchors and aliases are not used here", line=_line(event))
         return super().compose_node(parent, index)
@@ -51,15 +51,19 @@ def _mapping(loader: StrictLoader, node: MappingNode) -> Lines:
 StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
+def _text(path: Path) -> str:
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise CatalogError(f"larger than {MAX_FILE_BYTES} bytes", file=str(path))
+    return path.read_text(encoding="utf-8")
+
+
 def load(path: Path) -> Lines:
     """The mapping of a YAML file.
 
     Raises: CatalogError naming file and line for anything but one well-formed mapping.
     """
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise CatalogError(f"larger than {MAX_FILE_BYTES} bytes", file=str(path))
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=StrictLoader)  # ruff: ignore[unsafe-yaml-load]
+        data = yaml.load(_text(path), Loader=StrictLoader)  # ruff: ignore[unsafe-yaml-load]
     except CatalogError as error:
         raise error.inside(str(path), error.line, "") from error
     except yaml.MarkedYAMLError as error:

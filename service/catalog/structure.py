@@ -24,7 +24,7 @@ def structure(kind: type[T], data: object, **given: object) -> T:
     """
     if not isinstance(data, Mapping):
         raise CatalogError(f"must be a mapping, not {data!r}")
-    known = _fields(kind)
+    known = _fields(typing.cast("Any", kind))
     for key in data:
         if key not in known or key in given:
             near = get_close_matches(str(key), known, n=1)

@@ -116,7 +116,7 @@ def _budget_cautions(needs: tuple[StageNeed, ...], budget: Budget | None) -> tup
     return (
         Caution(
             code="utilization-too-high",
-            message=f"memory_utilization {budget.memory_utilization} leaves {beside} bytes for what "
-            f"the engine holds outside its budget, which may take {outside}; lower it",
+            message=f"memory_utilization {budget.memory_utilization} leaves {beside} bytes for "
+            f"what the engine holds outside its budget, which may take {outside}; lower it",
         ),
     )

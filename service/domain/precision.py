@@ -25,7 +25,7 @@ class Precision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackedFormat:
-    """How one matrix is stored: values, and scales (with zero points) a block, row, column or tensor.
+    """How one matrix is stored: values, and scales a block, row, column or tensor.
 
     bits            bits a value
     block_rows      output rows that share a scale
@@ -48,7 +48,8 @@ class PackedFormat:
     def bytes(self, rows: int, columns: int) -> int:
         """Bytes of one rows × columns matrix.
 
-        M = ceil((r·c·b + B·b_B + ceil(B/n)·b_n + r·b_r + c·b_c + b_t) / 8),  B = ceil(r/g_r)·ceil(c/g_c)
+        M = ceil((r·c·b + B·b_B + ceil(B/n)·b_n + r·b_r + c·b_c + b_t) / 8)
+        B = ceil(r/g_r)·ceil(c/g_c)
 
         >>> PackedFormat(bits=4, block_columns=128, block_bits=20).bytes(4096, 4096)
         8716288

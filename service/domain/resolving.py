@@ -147,7 +147,7 @@ def resolved_cache(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What stays the same while a planner varies cards: the model and how it is stored and split."""
+    """What stays the same while cards vary: the model and how it is stored and split."""
 
     model: Architecture
     precision: Precision

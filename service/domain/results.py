@@ -115,7 +115,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
-    """What tools show while training: torch's allocated and reserved bytes, the driver's used bytes."""
+    """What tools show while training: allocated, reserved and the driver's used bytes."""
 
     allocated: Amount
     reserved: Amount

@@ -98,7 +98,7 @@ def matrix(  # ruff: ignore[too-many-arguments] - a matrix is what these say
     )
 
 
-def vector(  # ruff: ignore[too-many-arguments] - a vector is what these say
+def vector(
     name: str, kind: Kind, size: int, *, cut: Cut = "none", heads: int = 0, count: int = 1
 ) -> Tensor:
     """A bias, a norm's weight or another vector of `size` values."""

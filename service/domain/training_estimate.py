@@ -266,7 +266,7 @@ def training_cautions(run: TrainingRun) -> tuple[Caution, ...]:
         found.append(
             Caution(
                 code="paged-states",
-                message="paged optimizer states live in managed memory: no torch counter shows them",
+                message="paged states live in managed memory: no torch counter shows them",
             )
         )
     if run.model.shape_is_assumed:

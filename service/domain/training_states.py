@@ -166,7 +166,7 @@ def tensor_state_bytes(tensor: Tensor, optimizer: Optimizer, width: int) -> int:
     P  values   z  states   w  bytes a value   b  bits of a packed state   B  values a scale
 
     Holds when:  states have the type of the parameter, as PyTorch's optimizers keep them.
-    Source:      torch.optim; bitsandbytes `optim/optimizer.py` (min_8bit_size 4,096, blocks of 256);
+    Source:      torch.optim; bitsandbytes `optim/optimizer.py` (min_8bit_size, blocks of 256);
                  torchao `optim/subclass_8bit.py`; transformers `optimization.py` (Adafactor).
     Checked by:  AdamW over 8e9 float32 values: 64e9; 8-bit: 8e9 · 2 · (1 + 4/256) = 16.25e9.
     """

@@ -21,6 +21,7 @@ from service.domain.tensors import matrix, norm, vector
 LAYER_NORMS = Norms(bias=True)
 ONE_LAYER_NORM = Norms(bias=True, per_block=1)
 OPT_POSITION_OFFSET = 2
+TWO_NORMS = 2
 
 
 def gpt2(config: Config) -> Facts:
@@ -122,7 +123,9 @@ def falcon(config: Config) -> Facts:
         size = replace(size, kv_heads=1)
     bias = config.flag("bias")
     parallel = config.flag("parallel_attn", default=True)
-    two = (new and config.integer("num_ln_in_parallel_attn", default=2) == 2) or not parallel
+    two = (
+        new and config.integer("num_ln_in_parallel_attn", default=TWO_NORMS) == TWO_NORMS
+    ) or not parallel
     mixer = with_biases(attention(size), inputs=bias, output=bias)
     part = dense(config, size, gated=False, bias=bias)
     norms = Norms(bias=True, per_block=2 if two else 1)

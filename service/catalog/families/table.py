@@ -1,0 +1,114 @@
+"""Model families: from a config.json to an architecture, one table of builders by model type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+
+from service.catalog.families import llama_like, mixtures, plain
+from service.catalog.families.declared import declared_precision, declared_quantization
+from service.catalog.families.decoder import Facts, decoder
+from service.catalog.families.reading import Config
+from service.domain.architecture import Architecture
+from service.domain.errors import UnknownName
+
+Builder = Callable[[Config], Facts]
+
+FAMILIES: Mapping[str, Builder] = {
+    "apertus": plain.apertus,
+    "arcee": plain.arcee,
+    "baichuan": llama_like.llama,
+    "bailing_moe": mixtures.bailing,
+    "bloom": plain.bloom,
+    "chatglm": llama_like.chatglm,
+    "codegen": plain.gptj,
+    "cohere": llama_like.cohere,
+    "cohere2": llama_like.cohere2,
+    "dbrx": mixtures.dbrx,
+    "deepseek": mixtures.deepseek,
+    "deepseek_v2": mixtures.deepseek_latent,
+    "deepseek_v3": mixtures.deepseek_latent,
+    "dots1": mixtures.dots1,
+    "ernie4_5": llama_like.ernie,
+    "ernie4_5_moe": mixtures.ernie_moe,
+    "exaone": llama_like.llama,
+    "exaone4": llama_like.exaone4,
+    "falcon": plain.falcon,
+    "flex_olmo": mixtures.olmoe,
+    "gemma": llama_like.gemma,
+    "gemma2": llama_like.gemma2,
+    "gemma3_text": llama_like.gemma3_text,
+    "glm": llama_like.glm,
+    "glm4": llama_like.glm4,
+    "glm4_moe": mixtures.glm4_moe,
+    "glm4_moe_lite": mixtures.deepseek_latent,
+    "gpt2": plain.gpt2,
+    "gpt_bigcode": plain.gpt_bigcode,
+    "gpt_neo": plain.gpt_neo,
+    "gpt_neox": plain.gpt_neox,
+    "gpt_oss": mixtures.gpt_oss,
+    "gptj": plain.gptj,
+    "granite": llama_like.tied_llama,
+    "granitemoe": mixtures.granitemoe,
+    "hunyuan_v1_dense": llama_like.hunyuan,
+    "internlm2": llama_like.llama,
+    "internlm3": llama_like.internlm3,
+    "iquestcoder": llama_like.llama,
+    "kimi_k2": mixtures.deepseek_latent,
+    "llama": llama_like.llama,
+    "mimo": llama_like.qwen2,
+    "minicpm": llama_like.tied_llama,
+    "minicpm3": mixtures.dense_latent,
+    "minimax_m2": mixtures.minimax_m2,
+    "ministral3": llama_like.mistral,
+    "mistral": llama_like.mistral,
+    "mixtral": mixtures.mixtral,
+    "mpt": plain.mpt,
+    "nemotron": plain.nemotron,
+    "olmo": llama_like.olmo,
+    "olmo2": llama_like.olmo2,
+    "olmo3": llama_like.olmo2,
+    "olmoe": mixtures.olmoe,
+    "opt": plain.opt,
+    "persimmon": plain.persimmon,
+    "phi": plain.phi,
+    "phi3": llama_like.phi3,
+    "phimoe": mixtures.phimoe,
+    "qwen": llama_like.qwen,
+    "qwen2": llama_like.qwen2,
+    "qwen2_moe": mixtures.qwen2_moe,
+    "qwen3": llama_like.qwen3,
+    "qwen3_moe": mixtures.qwen3_moe,
+    "seed_oss": llama_like.seed_oss,
+    "smollm3": llama_like.llama,
+    "solar_open": mixtures.glm4_moe,
+    "stablelm": llama_like.stablelm,
+    "starcoder2": plain.starcoder2,
+    "xglm": plain.xglm,
+    "youtu": mixtures.dense_latent,
+}
+
+
+def architecture(config: Mapping[str, object], name: str) -> Architecture:
+    """The architecture that a config.json describes.
+
+    Raises: UnknownName for a model type that no family reads, MalformedConfig for a config that
+    does not describe a model, each naming the field.
+    """
+    read = Config(config)
+    kind = read.text("model_type")
+    if kind is None:
+        raise read.wrong("model_type", "is missing")
+    builder = FAMILIES.get(kind)
+    if builder is None:
+        near = tuple(get_close_matches(kind[:100], FAMILIES, n=5, cutoff=0.5))
+        raise UnknownName("model_type", kind[:100], near)
+    built = decoder(builder(read), name, kind)
+    quantization, notes = declared_quantization(read)
+    return replace(
+        built,
+        declared_precision=declared_precision(read),
+        declared_quantization=quantization,
+        notes=notes,
+    )

@@ -1,0 +1,55 @@
+"""Exact counts of every covered model whose count was verified outside this project."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from service.catalog.models import entry_architecture, load_models
+from service.domain.architecture import Architecture
+
+HERE = Path(__file__).parent
+TRUTH = json.loads((HERE / "truth.json").read_text(encoding="utf-8"))
+MODELS = load_models(HERE.parent.parent / "config" / "models")
+
+# An embedding model attends both ways and keeps no cache; its layers would cache as a decoder's.
+WITHOUT_CACHE = {"google/embeddinggemma-300m"}
+
+
+def built(hub_id: str) -> Architecture:
+    names = (hub_id, hub_id.rsplit("/", maxsplit=1)[-1])
+    found = next(name for name in names if name.lower() in MODELS.names)
+    return entry_architecture(MODELS.pick(found))
+
+
+def test_the_catalog_holds_at_least_two_hundred_models() -> None:
+    assert len(MODELS.entries) >= 200
+
+
+@pytest.mark.parametrize("hub_id", sorted(TRUTH))
+def test_parameters_equal_the_verified_count_exactly(hub_id: str) -> None:
+    assert built(hub_id).parameters == TRUTH[hub_id]["parameters"]
+
+
+@pytest.mark.parametrize("hub_id", sorted(TRUTH))
+def test_active_parameters_equal_the_verified_count_exactly(hub_id: str) -> None:
+    assert built(hub_id).active_parameters == TRUTH[hub_id]["active"]
+
+
+@pytest.mark.parametrize("hub_id", sorted(TRUTH))
+def test_cache_bytes_a_token_equal_the_verified_figure(hub_id: str) -> None:
+    expected = TRUTH[hub_id]["kv_bytes_per_token"]
+    if expected is None or hub_id in WITHOUT_CACHE:
+        assert hub_id in WITHOUT_CACHE or expected is None
+        return
+    model = built(hub_id)
+    mixers = [model.layer_kinds[index].mixer for index in model.layer_order]
+    assert 2 * sum(mixer.cached_elements() for mixer in mixers if mixer) == expected
+
+
+def test_deepseek_v3_states_its_prediction_layer_apart() -> None:
+    model = built("deepseek-ai/DeepSeek-V3")
+    extras = dict(model.checkpoint_extras)
+    # published: layer + projection + norms 11,610,067,968, its table and head 1,853,358,080
+    assert extras["multi-token prediction layer"] == 11_610_067_968
+    assert extras["embedding and head of the prediction layer"] == 1_853_358_080
