@@ -21,7 +21,7 @@ from service.domain.resolving import (
 )
 from service.domain.results import Advice, Cell, Plan
 from service.domain.rules import cautions
-from service.domain.search import Arrangement, Search
+from service.domain.search import Arrangement, Candidate, Search
 from service.domain.training_plan import training_plan
 
 
@@ -43,7 +43,7 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
     wish = settled(request, wish, precision, stock, notes)
     search = Search(request=request, wish=wish, stock=stock)
     choice = field_of(request, wish, precision, stock, notes)
-    found = [one for c in choice.candidates if (one := search.fewest(c)) is not None]
+    found = arrangements(search, choice.candidates)
     key = OBJECTIVES[request.objective]
     ranked = sorted(found, key=lambda one: key(model, one))
     missed = nearest_miss(search, choice.candidates) if not ranked else None
@@ -68,6 +68,20 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
         else (),
         evaluated=search.evaluated,
     )
+
+
+def arrangements(search: Search, candidates: tuple[Candidate, ...]) -> list[Arrangement]:
+    """The fewest cards of every candidate that fits; cards alike in all that counts share one."""
+    alike: dict[tuple[object, ...], Arrangement | None] = {}
+    found = []
+    for candidate in candidates:
+        key = (*candidate.format_ids, *candidate.room, search.defaults(candidate.gpu).min_card_gib)
+        if key not in alike:
+            alike[key] = search.fewest(candidate)
+        shared = alike[key]
+        if shared is not None:
+            found.append(replace(shared, candidate=candidate))
+    return found
 
 
 def settled(

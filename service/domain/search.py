@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from service.domain.architecture import stages
 from service.domain.engine import BatchDefaults, CachePrecision
 from service.domain.hardware import Gpu
 from service.domain.judging import StageNeed, at_risk, lowered_share, stage_needs
@@ -13,6 +14,7 @@ from service.domain.questions import Serving, Split
 from service.domain.requests import PlanRequest, Pool, Risk, ServingWish, Stock
 from service.domain.resolving import CardFacts, Frame, Notes, batch_defaults, resolved_serving
 from service.domain.rules import indivisible
+from service.domain.sums import stage_weight_bytes, weight_sums
 from service.domain.units import ceil_div
 
 DEFAULT_TENSOR_PARALLEL = (1, 2, 4, 8, 16)
@@ -39,6 +41,22 @@ class Candidate:
     def gpu(self) -> Gpu:
         """The card."""
         return self.pool.gpu
+
+    @property
+    def format_ids(self) -> tuple[str, str, str]:
+        """Precision, quantization and cache type."""
+        return (self.precision.id, self.quantization.id, self.cache.id)
+
+    @property
+    def room(self) -> tuple[int, int, int, int, bool]:
+        """What decides how many cards it takes, whatever the card is called."""
+        return (
+            self.memory_bytes,
+            self.cards_per_node,
+            self.max_nodes,
+            self.max_cards,
+            self.gpu.is_mig,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,15 +210,25 @@ class Search:
             if indivisible(model, candidate.quantization, split) is None:
                 yield split
 
+    def weight_bytes(self, candidate: Candidate) -> int:
+        """Weights of the whole model in a candidate's format. [B]"""
+        model = self.request.model.architecture
+        sums = weight_sums(model, candidate.quantization, candidate.precision, 1, 1)
+        return stage_weight_bytes(model, sums, stages(model, 1)[0])
+
     def fewest(self, candidate: Candidate) -> Arrangement | None:
         """The arrangement of fewest cards that fits; None where none does within the limits.
 
         Splits come in the order of their ranks, and an arrangement never has fewer cards than
         its split has ranks: once a split has as many ranks as the best arrangement has cards,
-        no later one can be better.
+        no later one can be better. Splits whose cards together are smaller than the weights
+        cannot hold them, because no split loses a byte of the model.
         """
         best: Arrangement | None = None
+        least = ceil_div(self.weight_bytes(candidate), candidate.memory_bytes)
         for split in self.splits(candidate):
+            if split.ranks < least:
+                continue
             if best is not None and split.ranks >= best.split.cards:
                 break
             found = self._replicated(candidate, split, best.split.cards if best else None)
