@@ -15,9 +15,6 @@ MAX_CARDS = 65_536
 MAX_LIST = 300
 MAX_GIB = 1_000_000
 
-INFERENCE_ONLY = ("engine", "concurrency", "context_tokens")
-TRAINING_ONLY = ("method", "optimizer", "micro_batch_size")
-
 
 class Strict(Schema):
     """A schema that refuses unknown fields and says which one may have been meant."""

@@ -51,13 +51,11 @@ def quality_rank(model: Architecture, quantization: Quantization) -> int:
     return 0 if quantization.id == model.declared_quantization else quantization.quality_rank
 
 
-def quantizations(
-    request: PlanRequest, stock: Stock, notes: Notes
-) -> tuple[tuple[Quantization, ...], tuple[Rejection, ...]]:
-    """Quantizations that the request allows, and those beyond its bound on quality."""
+def quantizations(request: PlanRequest, stock: Stock, notes: Notes) -> tuple[Quantization, ...]:
+    """Quantizations that the request allows, within its bound on the loss of quality."""
     model = request.model.architecture
     if request.quantization is not None:
-        return (request.quantization,), ()
+        return (request.quantization,)
     if request.choices.quantizations is not None:
         wanted = request.choices.quantizations
     else:
@@ -69,7 +67,7 @@ def quantizations(
         notes.default("limits.max_quality_loss", loss, "default")
     rank = QUALITY_RANKS[loss]
     useful = [q for q in wanted if q.id == NO_QUANTIZATION or packs_anything(model, q)]
-    return tuple(q for q in useful if quality_rank(model, q) <= rank), ()
+    return tuple(q for q in useful if quality_rank(model, q) <= rank)
 
 
 def caches(
@@ -122,7 +120,7 @@ def field_of(
     """Every card × quantization × cache that the engine runs, and the reasons for the others."""
     found: list[Candidate] = []
     out: list[Rejection] = []
-    formats, _ = quantizations(request, stock, notes)
+    formats = quantizations(request, stock, notes)
     for pool in pools(request, stock):
         usable = runnable_precision(wish, pool.gpu, precision, stock)
         if usable is None:

@@ -13,7 +13,6 @@ from service.domain.results import Caution
 from service.domain.sums import widths
 
 ANY_HARDWARE = "any"
-RUNS = Support(path="weight-only")
 BASE_KERNELS = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
 
 

@@ -19,10 +19,8 @@ from service.domain.units import ceil_div
 Phase = Literal["loss", "backward", "root-gradient", "optimizer"]
 
 DEEPSPEED_BUCKET_ELEMENTS = 500_000_000
-DEEPSPEED_PREFETCH_ELEMENTS = 50_000_000
-"""Source: DeepSpeed `runtime/zero/config.py`: reduce and allgather bucket 5e8, prefetch 5e7."""
+"""Source: DeepSpeed `runtime/zero/config.py`: reduce and allgather bucket 5e8."""
 
-SHARDS_WEIGHTS = frozenset({"zero-3", "fsdp"})
 SHARDS_GRADIENTS = frozenset({"zero-2", "zero-3", "fsdp", "fsdp-no-reshard"})
 GATHERED = frozenset({"zero-3", "fsdp", "fsdp-no-reshard"})
 BUCKETED = frozenset({"zero-1", "zero-2", "zero-3"})

@@ -15,7 +15,6 @@ SMALL_MODEL = 2_000_000_000
 WIDTH_RATIO = 3.5
 LAYERS_PER_HIDDEN = 128
 KV_HEADS = 8
-MIN_SHAPED = 1_000_000
 
 
 def typical(parameters: int, name: str) -> Architecture:
