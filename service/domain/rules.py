@@ -93,8 +93,9 @@ def refuse_unsupported(serving: Serving, gpu: Gpu | None) -> None:
     reason = indivisible(serving.model, serving.quantization, serving.split)
     if reason:
         raise InvalidRequest("placement.tensor_parallel", reason)
-    if serving.split.expert > 1:
-        refuse_expert_split(serving)
+    reason = indivisible_experts(serving.model, serving.split)
+    if reason:
+        raise InvalidRequest("placement.expert_parallel", reason)
     if gpu is None:
         return
     if gpu.is_mig and serving.split.ranks > 1:
@@ -109,24 +110,23 @@ def refuse_unsupported(serving: Serving, gpu: Gpu | None) -> None:
             raise InvalidRequest(field, f"{support.reason} ({gpu.id})")
 
 
-def refuse_expert_split(serving: Serving) -> None:
-    """Refuse expert parallelism over no experts, or over more ranks than it spans."""
+def indivisible_experts(model: Architecture, split: Split) -> str | None:
+    """Why a model's experts cannot be spread so; None where they can."""
+    if split.expert == 1:
+        return None
     experts = [
         kind.feed_forward.experts
-        for kind in serving.model.layer_kinds
+        for kind in model.layer_kinds
         if isinstance(kind.feed_forward, MixtureOfExperts)
     ]
-    field, expert = "placement.expert_parallel", serving.split.expert
     if not experts:
-        raise InvalidRequest(field, "the model has no experts to spread")
-    if min(experts) < expert:
-        raise InvalidRequest(field, f"{min(experts)} experts do not fill {expert} ranks")
-    if (serving.split.tensor * serving.split.data) % expert:
-        raise InvalidRequest(
-            field,
-            f"{expert} does not divide tensor x data parallel ranks "
-            f"({serving.split.tensor * serving.split.data})",
-        )
+        return "the model has no experts to spread"
+    if min(experts) < split.expert:
+        return f"{min(experts)} experts do not fill {split.expert} ranks"
+    ranks = split.tensor * split.data
+    if ranks % split.expert:
+        return f"{split.expert} does not divide tensor x data parallel ranks ({ranks})"
+    return None
 
 
 def cautions(serving: Serving, gpu: Gpu | None) -> tuple[Caution, ...]:

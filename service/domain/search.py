@@ -13,7 +13,7 @@ from service.domain.precision import Precision, Quantization
 from service.domain.questions import Serving, Split
 from service.domain.requests import PlanRequest, Pool, Risk, ServingWish, Stock
 from service.domain.resolving import CardFacts, Frame, Notes, batch_defaults, resolved_serving
-from service.domain.rules import indivisible
+from service.domain.rules import indivisible, indivisible_experts
 from service.domain.sums import stage_weight_bytes, weight_sums
 from service.domain.units import ceil_div
 
@@ -206,6 +206,8 @@ class Search:
             if ranks > candidate.max_cards or tensor > candidate.cards_per_node:
                 continue
             if candidate.gpu.is_mig and ranks > 1:
+                continue
+            if indivisible_experts(model, split) is not None:
                 continue
             if indivisible(model, candidate.quantization, split) is None:
                 yield split
