@@ -218,12 +218,10 @@ def chosen_gpus(catalogs: Catalogs, value: Any) -> tuple[Gpu, ...] | None:
 def choices(catalogs: Catalogs, body: Body) -> Choices:
     """What a plan may vary."""
     formats, caches = body.get("quantizations"), body.get("kv_cache_precisions")
-    named = [cache(catalogs, name) for name in caches or ()]
-    picked = tuple(one for one in named if one is not None)
     return Choices(
         gpus=chosen_gpus(catalogs, body.get("gpus")),
         quantizations=tuple(catalogs.quantizations.pick(n) for n in formats) if formats else None,
-        caches=picked or None,
+        caches=tuple(cache(catalogs, name) for name in caches) if caches else None,
         tensor_parallel=tuple(body["tensor_parallel"]) if "tensor_parallel" in body else None,
         pipeline_parallel=tuple(body["pipeline_parallel"]) if "pipeline_parallel" in body else None,
         expert_parallel=tuple(body["expert_parallel"]) if "expert_parallel" in body else None,

@@ -75,7 +75,9 @@ def caches(
 ) -> tuple[CachePrecision, ...]:
     """Cache types that the request allows; the rule of `auto` where it names none."""
     if request.choices.caches is not None:
-        return request.choices.caches
+        automatic = default_cache(precision, stock)
+        named = (cache or automatic for cache in request.choices.caches)
+        return tuple({cache.id: cache for cache in named}.values())
     if wish.cache is not None:
         return (wish.cache,)
     return (default_cache(precision, stock),)

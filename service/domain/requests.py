@@ -99,11 +99,11 @@ class EstimateRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What a plan may vary; None means everything that runs."""
+    """What a plan may vary; None means everything that runs, and among caches the `auto` rule."""
 
     gpus: tuple[Gpu, ...] | None = None
     quantizations: tuple[Quantization, ...] | None = None
-    caches: tuple[CachePrecision, ...] | None = None
+    caches: tuple[CachePrecision | None, ...] | None = None
     tensor_parallel: tuple[int, ...] | None = None
     pipeline_parallel: tuple[int, ...] | None = None
     expert_parallel: tuple[int, ...] | None = None
