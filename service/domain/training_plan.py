@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from service.domain.candidates import bounded, pools, quality_rank
+from service.domain.errors import InvalidRequest
 from service.domain.judging import at_risk
 from service.domain.options import NEVER
 from service.domain.questions import Split, TrainingRun
@@ -42,7 +43,7 @@ class TrainingSearch:
             sharding = self.wish.sharding
             if cards == 1:
                 sharding = "none"
-            elif sharding in {None, "none"}:
+            elif sharding is None:
                 sharding = SHARDED_BY_DEFAULT
             run = resolved_training(
                 replace(self.frame, split=Split(data=cards)),
@@ -60,7 +61,7 @@ class TrainingSearch:
 
     def fewest(self, pool: Pool) -> int | None:
         """Fewest cards of a pool that hold the run; need falls with every card added after two."""
-        _, _, most = bounded(pool, self.request.limits)
+        most = self.most_cards(pool)
         room = self.room_bytes(pool)
         if most >= 1 and self.need_bytes(1) <= room:
             return 1
@@ -75,6 +76,11 @@ class TrainingSearch:
                 low = middle + 1
         return low
 
+    def most_cards(self, pool: Pool) -> int:
+        """Cards that pool and limits allow, one where the caller rules out any sharding."""
+        _, _, most = bounded(pool, self.request.limits)
+        return min(1, most) if self.wish.sharding == "none" else most
+
     def room_bytes(self, pool: Pool) -> int:
         """What a card of the pool offers. [B]"""
         memory = memory_bytes(pool)
@@ -86,8 +92,26 @@ def memory_bytes(pool: Pool) -> int:
     return pool.free_memory_bytes or pool.gpu.planning_bytes
 
 
+def refuse_serving_choices(request: PlanRequest) -> None:
+    """Refuse choices that mean nothing for a run over data-parallel ranks."""
+    choices = request.choices
+    for name, value in (
+        ("quantizations", choices.quantizations),
+        ("kv_cache_precisions", choices.caches),
+        ("tensor_parallel", choices.tensor_parallel),
+        ("pipeline_parallel", choices.pipeline_parallel),
+        ("expert_parallel", choices.expert_parallel),
+    ):
+        if value is not None:
+            raise InvalidRequest(
+                f"choices.{name}",
+                "training plans vary cards only; give quantization at the top for method qlora",
+            )
+
+
 def training_plan(request: PlanRequest, wish: TrainingWish, stock: Stock) -> Plan:
     """The fewest cards on which a training run fits."""
+    refuse_serving_choices(request)
     notes = Notes()
     model = request.model.architecture
     quantization = resolved_quantization(
@@ -192,7 +216,7 @@ def training_frontier(options: tuple[Option, ...]) -> tuple[Option, ...]:
 
 
 def _nearest(search: TrainingSearch, allowed: tuple[Pool, ...]) -> Option | None:
-    tries = [(pool, bounded(pool, search.request.limits)[2]) for pool in allowed]
+    tries = [(pool, search.most_cards(pool)) for pool in allowed]
     found = [training_option(search, pool, most) for pool, most in tries if most >= 1]
     return min(found, key=lambda one: (one.short_by_bytes, one.gpu.id), default=None)
 
