@@ -84,6 +84,13 @@ def name_request() -> None:
     g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
+def answer_head() -> Response | None:
+    """HEAD of a known route without validation: spreadsheets probe with it before they GET."""
+    if request.method == "HEAD" and request.url_rule is not None:
+        return Response(mimetype="application/json")
+    return None
+
+
 def add_headers(answer: Response) -> Response:
     """Headers of every answer."""
     answer.headers["X-Request-Id"] = g.get("request_id", "")
@@ -105,6 +112,7 @@ def create_app() -> Flask:
     app.extensions["catalogs"] = read_catalogs(ROOT / "config", gpus_path)
     app.url_map.strict_slashes = False
     app.before_request(name_request)
+    app.before_request(answer_head)
     app.after_request(add_headers)
     errors.register(app)
     app.register_blueprint(BLUEPRINT)

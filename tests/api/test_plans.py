@@ -64,6 +64,40 @@ def test_training_is_sharded_over_the_fewest_cards(client: FlaskClient) -> None:
     assert best["sharding"] == "fsdp"
 
 
+def test_experts_are_not_spread_over_fewer_cards_than_ranks(client: FlaskClient) -> None:
+    choices = {"gpus": ["h100-sxm5-80gb"], "expert_parallel": [4]}
+    body = {"model": "qwen3-30b-a3b", "workload": {"kind": "inference"}, "choices": choices}
+    assert plan(client, body)["recommendation"]["cards"] >= 4
+
+
+def test_auto_stays_a_choice_beside_other_caches(client: FlaskClient) -> None:
+    choices = {**LLAMA["choices"], "kv_cache_precisions": ["auto", "fp8"]}
+    found = plan(client, {**LLAMA, "choices": choices, "limit": 100})
+    options = [found["recommendation"], *found["alternatives"]]
+    assert {option["kv_cache_precision"] for option in options} == {"bf16", "fp8"}
+
+
+def test_choices_without_meaning_for_training_are_refused(client: FlaskClient) -> None:
+    body = {"model": "llama-3.1-8b", "workload": {"kind": "training"}}
+    answer = client.post("/v1/plans", json={**body, "choices": {"tensor_parallel": [2]}})
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["pointer"] == "/choices/tensor_parallel"
+
+
+def test_training_without_sharding_is_never_planned_on_several_cards(client: FlaskClient) -> None:
+    work = {"kind": "training", "sharding": "none"}
+    body = {"model": "llama-3.1-8b", "workload": work, "choices": {"gpus": ["l4"]}}
+    found = plan(client, body)
+    assert found["recommendation"] is None
+    assert found["nearest_miss"]["cards"] == 1
+
+
+def test_head_and_options_answer_without_validation(client: FlaskClient) -> None:
+    assert client.head("/v1/plans").status_code == 200
+    assert client.options("/v1/plans").status_code == 200
+    assert client.head("/v1/nothing").status_code == 404
+
+
 def test_get_and_post_give_the_same_bytes(client: FlaskClient) -> None:
     query = "model=llama-3.3-70b&ctx=32k&users=16&gpu=h100-sxm5-80gb"
     assert client.get(f"/v1/plans?{query}").data == client.post("/v1/plans", json=LLAMA).data
