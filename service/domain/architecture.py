@@ -2,27 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Literal
 
 from service.domain.feed_forward import FeedForward
 from service.domain.mixers import Mixer
-from service.domain.tensors import Tensor, Tensors, elements
+from service.domain.tensors import Tensors, elements
+
+Modality = Literal["text", "vision", "audio"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LayerKind:
-    """One kind of block; `others` are its norms, scales and whatever else it weighs."""
+    """One kind of block; `others` are its norms, scales and whatever else it weighs.
 
-    mixer: Mixer | None
-    feed_forward: FeedForward | None
+    Most blocks have one mixer and one feed-forward; some have two side by side or one after the
+    other (attention and state space, self and cross attention), some have none.
+    """
+
+    mixers: tuple[Mixer, ...] = ()
+    feed_forwards: tuple[FeedForward, ...] = ()
     others: Tensors = ()
 
     def tensors(self) -> Tensors:
         """Weights of one such block."""
-        mixer = self.mixer.tensors() if self.mixer else ()
-        feed_forward = self.feed_forward.tensors() if self.feed_forward else ()
-        return (*mixer, *feed_forward, *self.others)
+        parts = (*self.mixers, *self.feed_forwards)
+        return (*(tensor for part in parts for tensor in part.tensors()), *self.others)
+
+    @property
+    def inactive_elements(self) -> int:
+        """Weights of one block that one token does not touch."""
+        return sum(part.inactive_elements for part in self.feed_forwards)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tower:
+    """An encoder beside the decoder: images, audio or the source text of a translation.
+
+    before, after    patch or input embeddings; last norm, pooling and projector
+    item_tokens      tokens of the decoder's context that one item becomes, where it is fixed
+    """
+
+    name: str
+    modality: Modality
+    hidden_size: int
+    layer_kinds: tuple[LayerKind, ...]
+    layer_order: tuple[int, ...]
+    before: Tensors = ()
+    after: Tensors = ()
+    item_tokens: int = 0
+
+    def tensors(self) -> Tensors:
+        """The bill of the tower; only a text encoder's weights keep their kinds."""
+        blocks = repeated(self.layer_kinds, self.layer_order)
+        bill = (*self.before, *blocks, *self.after)
+        if self.modality == "text":
+            return bill
+        return tuple(t if t.kind == "projector" else replace(t, kind="encoder") for t in bill)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,7 +70,10 @@ class Architecture:
     layer_order          index into `layer_kinds` of every block, first to last
     embeddings           input tables, on the first pipeline stage
     head                 final norm and output matrix (absent when tied), on the last stage
-    checkpoint_extras    what the published files hold beside the model, with its name
+    towers               encoders beside the decoder, on the first pipeline stage
+    prediction           layers that predict further tokens, in the files but not in the class
+    prediction_others    what stands around them: projections, norms, their own table and head
+    checkpoint_extras    what else the published files hold beside the model, with its name
     context_limit        tokens that positions reach, where the config says so
     declared_precision   type of the published weights
     declared_quantization  key of the quantization that the checkpoint declares
@@ -49,6 +89,9 @@ class Architecture:
     embeddings: Tensors
     head: Tensors
     tied: bool
+    towers: tuple[Tower, ...] = ()
+    prediction: tuple[LayerKind, ...] = ()
+    prediction_others: Tensors = ()
     context_limit: int | None = None
     declared_precision: str | None = None
     declared_quantization: str | None = None
@@ -74,10 +117,10 @@ class Architecture:
     @property
     def checkpoint_parameters(self) -> int:
         """Elements that the published files hold, where they are known to hold more."""
-        return self.parameters + sum(extra for _, extra in self.checkpoint_extras)
+        return self.parameters + sum(extra for _, extra in extras(self))
 
     def tensors(self) -> Tensors:
-        """The whole bill: embeddings, every block, head; `count` carries the repetitions."""
+        """The whole bill: embeddings, towers, every block, head; `count` carries repetitions."""
         return counts(self).bill
 
 
@@ -95,28 +138,10 @@ class Counts:
 @lru_cache(maxsize=2048)
 def counts(model: Architecture) -> Counts:
     """Sums over the bill of a model."""
-    occurrences = kind_occurrences(model)
-    repeated = tuple(
-        Tensor(
-            name=tensor.name,
-            kind=tensor.kind,
-            rows=tensor.rows,
-            columns=tensor.columns,
-            count=tensor.count * times,
-            cut=tensor.cut,
-            heads=tensor.heads,
-            linear=tensor.linear,
-        )
-        for kind, times in zip(model.layer_kinds, occurrences, strict=True)
-        for tensor in kind.tensors()
-        if times
-    )
-    bill = (*model.embeddings, *repeated, *model.head)
-    inactive = sum(
-        kind.feed_forward.inactive_elements * times
-        for kind, times in zip(model.layer_kinds, occurrences, strict=True)
-        if kind.feed_forward
-    )
+    towers = tuple(tensor for tower in model.towers for tensor in tower.tensors())
+    blocks = repeated(model.layer_kinds, model.layer_order)
+    bill = (*model.embeddings, *towers, *blocks, *model.head)
+    inactive = sum(model.layer_kinds[index].inactive_elements for index in model.layer_order)
     total = elements(bill)
     return Counts(
         bill=bill,
@@ -125,6 +150,29 @@ def counts(model: Architecture) -> Counts:
         kind_totals=tuple(elements(kind.tensors()) for kind in model.layer_kinds),
         mixture=any(tensor.kind == "expert" for tensor in bill),
     )
+
+
+def repeated(kinds: tuple[LayerKind, ...], order: tuple[int, ...]) -> Tensors:
+    """Tensors of blocks, each kind once with its repetitions in `count`."""
+    return tuple(
+        replace(tensor, count=tensor.count * times)
+        for index, kind in enumerate(kinds)
+        for times in (order.count(index),)
+        for tensor in kind.tensors()
+        if times
+    )
+
+
+@lru_cache(maxsize=2048)
+def extras(model: Architecture) -> tuple[tuple[str, int], ...]:
+    """What the published files hold beside the model: each part's name and elements."""
+    layers = sum(elements(kind.tensors()) for kind in model.prediction)
+    others = elements(model.prediction_others)
+    named = (
+        ("multi-token prediction layers", layers),
+        ("projections, norms, table and head of the prediction layers", others),
+    )
+    return (*(pair for pair in named if pair[1]), *model.checkpoint_extras)
 
 
 def kind_occurrences(
@@ -150,12 +198,18 @@ def stage_sizes(layers: int, stages: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One pipeline stage: how many blocks of each kind, and whether it holds the ends."""
+    """One pipeline stage: blocks `start` to `stop`, and whether it holds the ends."""
 
     index: int
-    occurrences: tuple[int, ...]
+    start: int
+    stop: int
     first: bool
     last: bool
+
+    @property
+    def layers(self) -> int:
+        """Number of blocks."""
+        return self.stop - self.start
 
 
 @lru_cache(maxsize=4096)
@@ -163,18 +217,14 @@ def stages(model: Architecture, count: int) -> tuple[Stage, ...]:
     """The pipeline stages of a model."""
     result, start = [], 0
     for index, size in enumerate(stage_sizes(model.layer_count, count)):
-        result.append(
-            Stage(
-                index=index,
-                occurrences=kind_occurrences(model, start, start + size),
-                first=index == 0,
-                last=index == count - 1,
-            )
-        )
+        first, last = index == 0, index == count - 1
+        result.append(Stage(index=index, start=start, stop=start + size, first=first, last=last))
         start += size
     return tuple(result)
 
 
 def largest_layer_elements(model: Architecture) -> int:
     """Elements of the largest single part that moves as one: a block, the table, or the head."""
-    return max(*counts(model).kind_totals, elements(model.embeddings), elements(model.head))
+    towers = [elements(kind.tensors()) for tower in model.towers for kind in tower.layer_kinds]
+    ends = (elements(model.embeddings), elements(model.head))
+    return max(*counts(model).kind_totals, *towers, *ends)

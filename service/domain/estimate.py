@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from service.domain.architecture import stages
 from service.domain.judging import (
     StageNeed,
     serving_budget,
@@ -95,14 +94,7 @@ def _judged(needs: tuple[StageNeed, ...], budget: Budget, risk: Risk) -> Verdict
 
 
 def _total_bytes(serving: Serving, needs: tuple[StageNeed, ...]) -> int:
-    by_content = {
-        (need.stage.occurrences, need.stage.first, need.stage.last): need for need in needs
-    }
-    replica = sum(
-        need.inside.expected + need.outside.expected
-        for stage in stages(serving.model, serving.split.pipeline)
-        for need in (by_content[stage.occurrences, stage.first, stage.last],)
-    )
+    replica = sum(need.inside.expected + need.outside.expected for need in needs)
     return replica * serving.split.tensor * serving.split.data
 
 

@@ -53,11 +53,9 @@ def stage_need(serving: Serving, stage: Stage) -> StageNeed:
 
 
 def stage_needs(serving: Serving) -> tuple[StageNeed, ...]:
-    """One need for each pipeline stage that differs from the others."""
-    distinct: dict[tuple[tuple[int, ...], bool, bool], Stage] = {}
-    for stage in stages(serving.model, serving.split.pipeline):
-        distinct.setdefault((stage.occurrences, stage.first, stage.last), stage)
-    return tuple(stage_need(serving, stage) for stage in distinct.values())
+    """The need of every pipeline stage."""
+    split = stages(serving.model, serving.split.pipeline)
+    return tuple(stage_need(serving, stage) for stage in split)
 
 
 def at_risk(amount: Amount, risk: Risk) -> int:

@@ -63,8 +63,9 @@ def indivisible(model: Architecture, quantization: Quantization, split: Split) -
     if model.layer_count < split.pipeline:
         return f"{model.layer_count} layers do not fill {split.pipeline} pipeline stages"
     for kind in model.layer_kinds:
-        if kind.mixer and kind.mixer.shard_limit % tensor:
-            return f"{kind.mixer.shard_limit} attention heads are not divisible by {tensor}"
+        for mixer in kind.mixers:
+            if mixer.shard_limit % tensor:
+                return f"{mixer.shard_limit} attention heads are not divisible by {tensor}"
     if tensor > 1 and quantization.group > 1:
         return _cut_group(model, quantization, tensor, split.expert)
     return None
@@ -115,9 +116,10 @@ def indivisible_experts(model: Architecture, split: Split) -> str | None:
     if split.expert == 1:
         return None
     experts = [
-        kind.feed_forward.experts
+        part.experts
         for kind in model.layer_kinds
-        if isinstance(kind.feed_forward, MixtureOfExperts)
+        for part in kind.feed_forwards
+        if isinstance(part, MixtureOfExperts)
     ]
     if not experts:
         return "the model has no experts to spread"

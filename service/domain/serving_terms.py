@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.domain.architecture import Stage, counts
+from service.domain.caches import CacheRow
 from service.domain.engine import Spread, by_ranks
 from service.domain.questions import Serving
 from service.domain.results import Amount, Term
@@ -12,7 +13,7 @@ from service.domain.step_peaks import (
     forward_peak_bytes,
     sampler_peak_bytes,
 )
-from service.domain.sums import cached_layers, stage_weight_bytes, weight_sums
+from service.domain.sums import cache_rows, stage_weight_bytes, weight_sums
 from service.domain.units import bytes_of_bits, bytes_of_gib, round_up
 
 
@@ -58,7 +59,7 @@ def weights(serving: Serving, stage: Stage) -> Term:
             "quantization": serving.quantization.id,
             "tensor_parallel": split.tensor,
             "pipeline_parallel": split.pipeline,
-            "layers_on_stage": sum(stage.occurrences),
+            "layers_on_stage": stage.layers,
             "checkpoint_bytes": size,
         },
         provenance="assumed" if serving.model.shape_is_assumed else "exact",
@@ -70,14 +71,15 @@ def sequence_cache_bytes(serving: Serving, stage: Stage, context_tokens: int) ->
     """Cache of one sequence of so many tokens on one rank of a stage, in whole blocks. [B]"""
     cache, block = serving.cache, serving.profile.block_tokens
     size = 0
-    for elements, window, layers in cached_layers(
-        serving.model, serving.split.tensor, stage.occurrences
-    ):
-        tokens = context_tokens
-        if window:
-            tokens = min(tokens, window - 1 + serving.step_tokens)
-        size += layers * round_up(tokens, block) * bytes_of_bits(elements * cache.bits)
+    for row, layers in stage_cache_rows(serving, stage):
+        kept = row.rows(round_up(row.resident_tokens(context_tokens, serving.step_tokens), block))
+        size += layers * kept * bytes_of_bits(row.elements * (row.bits or cache.bits))
     return size
+
+
+def stage_cache_rows(serving: Serving, stage: Stage) -> tuple[tuple[CacheRow, int], ...]:
+    """Rows that one rank of a stage keeps of every token, and in how many layers."""
+    return cache_rows(serving.model, serving.split.tensor, stage.start, stage.stop)
 
 
 def kv_cache(serving: Serving, stage: Stage) -> Term:
@@ -97,7 +99,7 @@ def kv_cache(serving: Serving, stage: Stage) -> Term:
     Checked by:  Llama 3.1 8B, bf16: 128 KiB a token (2 · 32 · 8 · 128 · 2).
     """
     one = sequence_cache_bytes(serving, stage, serving.context_tokens)
-    rows = cached_layers(serving.model, serving.split.tensor, stage.occurrences)
+    rows = stage_cache_rows(serving, stage)
     assumed = serving.model.shape_is_assumed
     return Term(
         name="kv_cache",
@@ -113,9 +115,9 @@ def kv_cache(serving: Serving, stage: Stage) -> Term:
             "sequences": serving.sequences,
             "context_tokens": serving.context_tokens,
             "bits_per_element": serving.cache.bits,
-            "elements_per_token": sum(elements * layers for elements, _, layers in rows),
-            "sliding_layers": sum(layers for _, window, layers in rows if window),
-            "layers": sum(layers for _, _, layers in rows),
+            "elements_per_token": sum(row.elements * layers for row, layers in rows),
+            "sliding_layers": sum(n for row, n in rows if row.window_tokens),
+            "layers": sum(layers for _, layers in rows),
             "block_tokens": serving.profile.block_tokens,
         },
         provenance="assumed" if assumed else "exact",
@@ -167,7 +169,7 @@ def cuda_graphs(serving: Serving, stage: Stage) -> Term:
     Source:      vLLM `v1/worker/gpu_model_runner.py`, capture_model; constants of the profile.
     Checked by:  a dense model of 32 layers at 0.35 + 0.017 a layer: 0.89 GiB.
     """
-    profile, layers = serving.profile, sum(stage.occurrences)
+    profile, layers = serving.profile, stage.layers
     gib = profile.graph_base_gib + profile.graph_layer_gib * layers
     if counts(serving.model).mixture:
         gib += profile.graph_mixture_gib
@@ -254,7 +256,8 @@ def lora_adapters(serving: Serving, stage: Stage) -> Term | None:
         )
         for kind in serving.model.layer_kinds
     ]
-    features = sum(a * b for a, b in zip(per_kind, stage.occurrences, strict=True))
+    placed = serving.model.layer_order[stage.start : stage.stop]
+    features = sum(per_kind[index] for index in placed)
     size = slots.count * slots.rank * features * ACTIVATION_BYTES
     return Term(
         name="lora_adapters",

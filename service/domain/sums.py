@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 from service.domain.architecture import Architecture, Stage
+from service.domain.caches import CacheRow, StateRow
 from service.domain.feed_forward import MixtureOfExperts
 from service.domain.precision import Precision, Quantization
 from service.domain.tensors import Tensors
@@ -13,10 +15,11 @@ from service.domain.tensors import Tensors
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightSums:
-    """Bytes on one rank: each layer kind, the embeddings and the head."""
+    """Bytes on one rank: all blocks before each index, and what stands around the blocks."""
 
-    kinds: tuple[int, ...]
+    before: tuple[int, ...]
     embeddings: int
+    towers: int
     head: int
 
 
@@ -34,18 +37,21 @@ def weight_sums(
         shards = tuple(tensor.sharded(tensor_parallel, expert_parallel) for tensor in tensors)
         return quantization.weight_bytes(shards, precision)
 
+    kinds = tuple(size(kind.tensors()) for kind in model.layer_kinds)
+    blocks = (kinds[index] for index in model.layer_order)
     return WeightSums(
-        kinds=tuple(size(kind.tensors()) for kind in model.layer_kinds),
+        before=tuple(accumulate(blocks, initial=0)),
         embeddings=size(model.embeddings),
+        towers=sum(size(tower.tensors()) for tower in model.towers),
         head=size(model.head),
     )
 
 
 def stage_weight_bytes(model: Architecture, sums: WeightSums, stage: Stage) -> int:
     """Weight bytes of one rank of a pipeline stage; a tied table stands on both ends."""
-    blocks = sum(size * times for size, times in zip(sums.kinds, stage.occurrences, strict=True))
+    blocks = sums.before[stage.stop] - sums.before[stage.start]
     tied_copy = sums.embeddings if model.tied and stage.last and not stage.first else 0
-    first = sums.embeddings if stage.first else 0
+    first = sums.embeddings + sums.towers if stage.first else 0
     last = sums.head if stage.last else 0
     return blocks + first + last + tied_copy
 
@@ -66,8 +72,8 @@ class Widths:
 @lru_cache(maxsize=2048)
 def widths(model: Architecture) -> Widths:
     """Largest widths over the layer kinds of a model."""
-    mixers = [kind.mixer for kind in model.layer_kinds if kind.mixer]
-    parts = [kind.feed_forward for kind in model.layer_kinds if kind.feed_forward]
+    mixers = [mixer for kind in model.layer_kinds for mixer in kind.mixers]
+    parts = [part for kind in model.layer_kinds for part in kind.feed_forwards]
     mixtures = [part for part in parts if isinstance(part, MixtureOfExperts)]
     dense = [part.width for part in parts if not isinstance(part, MixtureOfExperts)]
     beside = [part.shared_width + part.dense_width for part in mixtures]
@@ -83,13 +89,40 @@ def widths(model: Architecture) -> Widths:
 
 
 @lru_cache(maxsize=8192)
-def cached_layers(
-    model: Architecture, tensor_parallel: int, occurrences: tuple[int, ...]
-) -> tuple[tuple[int, int, int], ...]:
-    """Rows (elements a token, windows of that size or 0 for none, layers) of one rank's cache."""
-    rows: dict[tuple[int, int], int] = {}
-    for kind, times in zip(model.layer_kinds, occurrences, strict=True):
-        if kind.mixer and times:
-            key = (kind.mixer.cached_elements(tensor_parallel), kind.mixer.window_tokens or 0)
-            rows[key] = rows.get(key, 0) + times
-    return tuple((elements, window, layers) for (elements, window), layers in rows.items())
+def cache_rows(
+    model: Architecture, tensor_parallel: int, start: int = 0, stop: int | None = None
+) -> tuple[tuple[CacheRow, int], ...]:
+    """Rows that blocks start..stop keep of every token on one rank, and how many layers do so."""
+    found: dict[CacheRow, int] = {}
+    for index in model.layer_order[start:stop]:
+        for mixer in model.layer_kinds[index].mixers:
+            for row in mixer.cache_rows(tensor_parallel):
+                found[row] = found.get(row, 0) + 1
+    return tuple(found.items())
+
+
+@lru_cache(maxsize=8192)
+def state_rows(
+    model: Architecture, tensor_parallel: int, start: int = 0, stop: int | None = None
+) -> tuple[tuple[StateRow, int], ...]:
+    """States that blocks start..stop keep of every sequence on one rank, and in how many layers."""
+    found: dict[StateRow, int] = {}
+    for index in model.layer_order[start:stop]:
+        for mixer in model.layer_kinds[index].mixers:
+            for row in mixer.state_rows(tensor_parallel):
+                found[row] = found.get(row, 0) + 1
+    return tuple(found.items())
+
+
+def cached_elements_per_token(model: Architecture) -> int:
+    """Values that an unsharded model keeps of one token while no window is full."""
+    return sum(
+        row.elements * layers // row.tokens_per_row
+        for row, layers in cache_rows(model, 1)
+        if row.source == "context"
+    )
+
+
+def state_elements(model: Architecture) -> int:
+    """Values that an unsharded model keeps of every sequence, whatever its length."""
+    return sum(row.elements * layers for row, layers in state_rows(model, 1))

@@ -111,8 +111,8 @@ def adapter_input_bytes(run: TrainingRun, kind: LayerKind) -> int:
     if lora is None:
         return 0
     adapted = [tensor for tensor in kind.tensors() if is_adapted(tensor, lora.targets)]
-    mixture = kind.feed_forward
-    share = mixture.active_experts if isinstance(mixture, MixtureOfExperts) else 1
+    mixtures = [part for part in kind.feed_forwards if isinstance(part, MixtureOfExperts)]
+    share = max((part.active_experts for part in mixtures), default=1)
     return sum(
         2 * (tensor.columns + lora.rank) * (share if tensor.kind == "expert" else 1)
         for tensor in adapted
@@ -133,10 +133,8 @@ def block_bytes(run: TrainingRun, kind: LayerKind) -> int:
     kept, hidden = keeping(run), run.model.hidden_size
     norm = kept.norm if run.lora is None else kept.frozen_norm
     per_token = 2 * (norm * hidden + NORM_STATISTICS_BYTES) + adapter_input_bytes(run, kind)
-    if kind.mixer:
-        per_token += attention_bytes(run, kind.mixer)
-    if kind.feed_forward:
-        per_token += feed_forward_bytes(run, kind.feed_forward)
+    per_token += sum(attention_bytes(run, mixer) for mixer in kind.mixers)
+    per_token += sum(feed_forward_bytes(run, part) for part in kind.feed_forwards)
     return per_token * run.tokens
 
 
@@ -145,14 +143,11 @@ def selective_block_bytes(run: TrainingRun, kind: LayerKind) -> int:
 
     Source: torchtitan `distributed/activation_checkpoint.py`, per-operator policy.
     """
-    key = kind.mixer.kv_width if kind.mixer else 0
-    width = 0
-    if kind.feed_forward:
-        part = kind.feed_forward
-        many = (
-            part.active_experts * part.width if isinstance(part, MixtureOfExperts) else part.width
-        )
-        width = many
+    key = sum(mixer.kv_width for mixer in kind.mixers)
+    width = sum(
+        part.active_experts * part.width if isinstance(part, MixtureOfExperts) else part.width
+        for part in kind.feed_forwards
+    )
     scale = keeping(run).element // 2
     return scale * (8 * run.model.hidden_size + 2 * key + 2 * width) * run.tokens
 
@@ -194,8 +189,7 @@ def block_gradient_bytes(run: TrainingRun) -> int:
     element = keeping(run).element
     width = 0
     for kind in run.model.layer_kinds:
-        if kind.feed_forward:
-            part = kind.feed_forward
+        for part in kind.feed_forwards:
             copies = 2 if part.gated else 1
             width = max(width, copies * element * part.active_width)
     return (element * run.model.hidden_size + width) * run.tokens

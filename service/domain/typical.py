@@ -40,11 +40,15 @@ def _shape(hidden: int, parameters: int, name: str, rest: int = 0) -> Architectu
     vocabulary = SMALL_VOCABULARY_SIZE if small else VOCABULARY_SIZE
     heads = hidden // HEAD_DIM
     block = LayerKind(
-        mixer=Attention(
-            hidden_size=hidden, heads=heads, kv_heads=min(KV_HEADS, heads), head_dim=HEAD_DIM
+        mixers=(
+            Attention(
+                hidden_size=hidden, heads=heads, kv_heads=min(KV_HEADS, heads), head_dim=HEAD_DIM
+            ),
         ),
-        feed_forward=DenseFeedForward(
-            hidden_size=hidden, width=round_up(int(hidden * WIDTH_RATIO), HEAD_DIM)
+        feed_forwards=(
+            DenseFeedForward(
+                hidden_size=hidden, width=round_up(int(hidden * WIDTH_RATIO), HEAD_DIM)
+            ),
         ),
         others=(*norm("input_layernorm", hidden), *norm("post_attention_layernorm", hidden)),
     )
@@ -77,7 +81,7 @@ def _flat(parameters: int, name: str) -> Architecture:
         family="bare size",
         hidden_size=HEAD_DIM,
         vocabulary_size=max(1, min(SMALL_VOCABULARY_SIZE, elements(table) // HEAD_DIM)),
-        layer_kinds=(LayerKind(mixer=None, feed_forward=None),),
+        layer_kinds=(LayerKind(),),
         layer_order=(0,),
         embeddings=table,
         head=(),

@@ -6,11 +6,12 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from service.domain.architecture import Architecture, kind_occurrences
+from service.domain.architecture import Architecture
 from service.domain.engine import Engine
 from service.domain.hardware import Gpu
 from service.domain.optimizer import Optimizer
 from service.domain.precision import Quantization
+from service.domain.sums import cached_elements_per_token
 from service.domain.units import bytes_of_bits
 
 SIXTEEN_BITS = 16
@@ -36,11 +37,6 @@ def model_view(model: Architecture) -> dict[str, Any]:
     by_kind: dict[str, int] = {}
     for tensor in model.tensors():
         by_kind[tensor.kind] = by_kind.get(tensor.kind, 0) + tensor.elements
-    cached = sum(
-        kind.mixer.cached_elements() * times
-        for kind, times in zip(model.layer_kinds, kind_occurrences(model), strict=True)
-        if kind.mixer
-    )
     return {
         "name": model.name,
         "architecture": model.family,
@@ -54,7 +50,7 @@ def model_view(model: Architecture) -> dict[str, Any]:
         "precision": model.declared_precision,
         "quantization": model.declared_quantization,
         "parameters_by_kind": by_kind,
-        "kv_bytes_per_token": bytes_of_bits(cached * SIXTEEN_BITS),
+        "kv_bytes_per_token": bytes_of_bits(cached_elements_per_token(model) * SIXTEEN_BITS),
         "notes": list(model.notes),
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from service.domain.architecture import extras
 from service.domain.results import (
     Amount,
     Budget,
@@ -33,7 +34,7 @@ def model_facts_view(model: ModelFacts) -> dict[str, Any]:
         "parameters": shape.parameters,
         "active_parameters": shape.active_parameters,
         "checkpoint_parameters": shape.checkpoint_parameters,
-        "checkpoint_extras": [{"name": n, "parameters": c} for n, c in shape.checkpoint_extras],
+        "checkpoint_extras": [{"name": n, "parameters": c} for n, c in extras(shape)],
         "architecture": shape.family,
         "source": model.source,
     }

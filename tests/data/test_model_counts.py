@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from service.catalog.models import entry_architecture, load_models
-from service.domain.architecture import Architecture
+from service.domain.architecture import Architecture, extras
+from service.domain.sums import cached_elements_per_token
 
 HERE = Path(__file__).parent
 TRUTH = json.loads((HERE / "truth.json").read_text(encoding="utf-8"))
@@ -42,14 +43,10 @@ def test_cache_bytes_a_token_equal_the_verified_figure(hub_id: str) -> None:
     if expected is None or hub_id in WITHOUT_CACHE:
         assert hub_id in WITHOUT_CACHE or expected is None
         return
-    model = built(hub_id)
-    mixers = [model.layer_kinds[index].mixer for index in model.layer_order]
-    assert 2 * sum(mixer.cached_elements() for mixer in mixers if mixer) == expected
+    assert 2 * cached_elements_per_token(built(hub_id)) == expected
 
 
 def test_deepseek_v3_states_its_prediction_layer_apart() -> None:
     model = built("deepseek-ai/DeepSeek-V3")
-    extras = dict(model.checkpoint_extras)
     # published: layer + projection + norms 11,610,067,968, its table and head 1,853,358,080
-    assert extras["multi-token prediction layer"] == 11_610_067_968
-    assert extras["embedding and head of the prediction layer"] == 1_853_358_080
+    assert sum(dict(extras(model)).values()) == 11_610_067_968 + 1_853_358_080

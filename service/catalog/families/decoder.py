@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from service.domain.architecture import Architecture, LayerKind
+from service.domain.architecture import Architecture, LayerKind, Tower
 from service.domain.feed_forward import FeedForward
 from service.domain.mixers import Mixer
 from service.domain.tensors import Tensors, matrix, norm, vector
@@ -35,15 +36,22 @@ class Norms:
         return norm("norm", hidden_size, bias=self.bias, weight=self.weight)
 
 
+P = TypeVar("P", Mixer, FeedForward)
+Mixers = Mixer | tuple[Mixer, ...] | None
+FeedForwards = FeedForward | tuple[FeedForward, ...] | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a family's config says about a decoder.
 
-    mixer, feed_forward  of a layer by its index
+    mixer, feed_forward  of a layer by its index, several where a block has several
     positions            rows of a learned position table
     embedding_size       width of the input table where it differs from the hidden size
     extras               further tensors beside the input table
-    layer_extras         further tensors of every block
+    layer_extras         further tensors of a layer by its index
+    towers               encoders beside the decoder
+    prediction, prediction_others   layers that predict further tokens, and what is around them
     headless             no output matrix at all, as embedding models are published
     checkpoint_extras    name and elements of what the files hold beside the model
     """
@@ -52,42 +60,63 @@ class Facts:
     vocabulary_size: int
     layers: int
     tied: bool
-    mixer: Callable[[int], Mixer | None]
-    feed_forward: Callable[[int], FeedForward | None]
+    mixer: Callable[[int], Mixers]
+    feed_forward: Callable[[int], FeedForwards]
     norms: Norms = field(default_factory=Norms)
     headless: bool = False
     head_bias: bool = False
     positions: int = 0
     embedding_size: int = 0
     extras: Tensors = ()
-    layer_extras: Tensors = ()
+    layer_extras: Callable[[int], Tensors] = lambda _: ()
+    towers: tuple[Tower, ...] = ()
+    prediction: tuple[LayerKind, ...] = ()
+    prediction_others: Tensors = ()
     context_limit: int | None = None
     checkpoint_extras: tuple[tuple[str, int], ...] = ()
 
 
 def decoder(facts: Facts, name: str, family: str) -> Architecture:
     """The architecture of a decoder; equal layers become one kind."""
-    kinds: dict[tuple[Mixer | None, FeedForward | None], int] = {}
-    order = []
-    for index in range(facts.layers):
-        parts = (facts.mixer(index), facts.feed_forward(index))
-        order.append(kinds.setdefault(parts, len(kinds)))
-    others = (*facts.norms.block(facts.hidden_size), *facts.layer_extras)
+    kinds, order = layers(facts, range(facts.layers))
     return Architecture(
         name=name,
         family=family,
         hidden_size=facts.hidden_size,
         vocabulary_size=facts.vocabulary_size,
-        layer_kinds=tuple(
-            LayerKind(mixer=mixer, feed_forward=part, others=others) for mixer, part in kinds
-        ),
-        layer_order=tuple(order),
+        layer_kinds=kinds,
+        layer_order=order,
         embeddings=_embeddings(facts),
         head=_head(facts),
         tied=facts.tied,
+        towers=facts.towers,
+        prediction=facts.prediction,
+        prediction_others=facts.prediction_others,
         context_limit=facts.context_limit,
         checkpoint_extras=facts.checkpoint_extras,
     )
+
+
+def layers(facts: Facts, indices: Iterable[int]) -> tuple[tuple[LayerKind, ...], tuple[int, ...]]:
+    """Distinct blocks of some layers, and which of them stands at each place."""
+    norms = facts.norms.block(facts.hidden_size)
+    kinds: dict[tuple[object, ...], LayerKind] = {}
+    order = []
+    for index in indices:
+        mixers, parts = several(facts.mixer(index)), several(facts.feed_forward(index))
+        extras = facts.layer_extras(index)
+        key = (mixers, parts, extras)
+        if key not in kinds:
+            kinds[key] = LayerKind(mixers=mixers, feed_forwards=parts, others=(*norms, *extras))
+        order.append(list(kinds).index(key))
+    return tuple(kinds.values()), tuple(order)
+
+
+def several(part: P | tuple[P, ...] | None) -> tuple[P, ...]:
+    """None, one or several parts of a block as a tuple."""
+    if part is None:
+        return ()
+    return part if isinstance(part, tuple) else (part,)
 
 
 def _embeddings(facts: Facts) -> Tensors:

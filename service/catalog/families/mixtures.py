@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from service.catalog.families.decoder import Facts, Norms
+from service.catalog.families.decoder import Facts, Norms, layers
 from service.catalog.families.parts import (
     after,
     attention,
@@ -25,7 +25,7 @@ from service.catalog.families.parts import (
 from service.catalog.families.reading import MAX_LAYERS, Config
 from service.domain.feed_forward import FeedForward
 from service.domain.mixers import Attention
-from service.domain.tensors import elements
+from service.domain.tensors import matrix, vector
 
 
 def mixtral(config: Config) -> Facts:
@@ -127,28 +127,30 @@ def deepseek_latent(config: Config) -> Facts:
     part = with_shared(config, mixture(config, size, width_keys=("moe_intermediate_size",)))
     parts = after(_leading(config), dense(config, size), part)
     base = facts(config, size, latent(config, size), parts)
-    return replace(base, checkpoint_extras=_prediction(config, base))
+    return with_prediction(config, base)
 
 
-PREDICTION_NORMS = 3
-
-
-def _prediction(config: Config, base: Facts) -> tuple[tuple[str, int], ...]:
-    """Prediction layers in the files: a last layer, a projection of 2h, norms, table and head.
+def with_prediction(config: Config, base: Facts, *, own_ends: bool = True) -> Facts:
+    """The same decoder with prediction layers in its files: last layer, projection, norms, ends.
 
     Source: DeepSeek-V3, README_WEIGHTS.md.
     """
     count = config.integer("num_nextn_predict_layers", default=0, low=0, high=MAX_LAYERS)
-    mixer, part = base.mixer(base.layers - 1), base.feed_forward(base.layers - 1)
-    if not count or mixer is None or part is None:
-        return ()
+    if not count:
+        return base
+    kinds, _ = layers(base, [base.layers - 1])
     hidden = base.hidden_size
-    layer = elements((*mixer.tensors(), *part.tensors(), *base.norms.block(hidden)))
-    extra = 2 * hidden * hidden + PREDICTION_NORMS * hidden
-    ends = 2 * base.vocabulary_size * hidden
-    return (
-        ("multi-token prediction layer", count * (layer + extra)),
-        ("embedding and head of the prediction layer", count * ends),
+    vocabulary = base.vocabulary_size if own_ends else 0
+    others = (
+        matrix("eh_proj", "draft", hidden, 2 * hidden, count=count),
+        *(vector(name, "norm", hidden, count=count) for name in ("enorm", "hnorm", "shared_norm")),
+        matrix("embed_tokens", "embedding", vocabulary, hidden, cut="rows", count=count),
+        matrix("shared_head", "lm_head", vocabulary, hidden, cut="rows", count=count),
+    )
+    return replace(
+        base,
+        prediction=kinds * count,
+        prediction_others=tuple(tensor for tensor in others if tensor.rows),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from service.catalog.families.decoder import Facts, Norms
 from service.catalog.families.reading import MAX_EXPERTS, MAX_LAYERS, MAX_TOKENS, Config
 from service.domain.feed_forward import DenseFeedForward, FeedForward, MixtureOfExperts
-from service.domain.mixers import Attention, LatentAttention, SlidingWindowAttention
+from service.domain.mixers import Attention, LatentAttention
 
 HIDDEN = ("hidden_size", "n_embd", "d_model")
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
@@ -84,13 +84,6 @@ def with_wide_norms(mixer: Attention) -> Attention:
     )
 
 
-def sliding(mixer: Attention, window_tokens: int) -> SlidingWindowAttention:
-    """The same attention over a window only."""
-    names = (name for name in Attention.__dataclass_fields__ if name != "window_tokens")
-    values = {name: getattr(mixer, name) for name in names}
-    return SlidingWindowAttention(**values, window_tokens=window_tokens)
-
-
 def windowed(
     config: Config, mixer: Attention, is_sliding: Callable[[int], bool]
 ) -> Callable[[int], Attention]:
@@ -98,7 +91,7 @@ def windowed(
     window = config.integer("sliding_window", default=0, low=0, high=MAX_TOKENS)
     if not window:
         return lambda _: mixer
-    narrow = sliding(mixer, window)
+    narrow = replace(mixer, window_tokens=window)
     return lambda index: narrow if is_sliding(index) else mixer
 
 

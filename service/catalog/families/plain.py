@@ -172,7 +172,9 @@ def apertus(config: Config) -> Facts:
     """Apertus: xIELU with two learned scalars a layer, norms over heads."""
     base = arcee(config)
     mixer = with_head_norms(attention(shape(config)))
-    return replace(base, mixer=lambda _: mixer, layer_extras=(vector("xielu", "bias", 2),))
+    return replace(
+        base, mixer=lambda _: mixer, layer_extras=lambda _: (vector("xielu", "bias", 2),)
+    )
 
 
 def persimmon(config: Config) -> Facts:

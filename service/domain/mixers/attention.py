@@ -1,0 +1,121 @@
+"""Attention with keys and values of every token: what it weighs, caches, and how ranks share it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.domain.caches import CacheRow, StateRow
+from service.domain.tensors import Tensor, Tensors, matrix, norm, vector
+from service.domain.units import ceil_div
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """Multi-head, grouped-query or multi-query attention over the whole context or a window.
+
+    query_norm, key_norm  elements of the normalisation after the projection, 0 where there is none
+    sinks                 one learned value a head that takes part in the softmax
+    gate                  output features of a gate on the attention output, 0 where there is none
+    window_tokens         tokens that the layer looks back over, 0 for the whole context
+    """
+
+    hidden_size: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    value_head_dim: int = 0
+    query_bias: bool = False
+    key_bias: bool = False
+    value_bias: bool = False
+    output_bias: bool = False
+    query_norm: int = 0
+    key_norm: int = 0
+    norm_bias: bool = False
+    sinks: bool = False
+    gate: int = 0
+    window_tokens: int = 0
+
+    @property
+    def value_dim(self) -> int:
+        """Elements of one value head."""
+        return self.value_head_dim or self.head_dim
+
+    @property
+    def query_width(self) -> int:
+        """Elements of all query heads of one token."""
+        return self.heads * self.head_dim
+
+    @property
+    def kv_width(self) -> int:
+        """Elements of all key and value heads of one token, divided by two: keys or values."""
+        return ceil_div(self.kv_heads * (self.head_dim + self.value_dim), 2)
+
+    @property
+    def shard_limit(self) -> int:
+        """Heads that tensor parallelism has to divide."""
+        return self.heads
+
+    def tensors(self) -> Tensors:
+        """Weights of the layer's attention."""
+        return (*self._projections(), *self._biases(), *self._norms())
+
+    def _projections(self) -> Tensors:
+        hidden, value_width = self.hidden_size, self.kv_heads * self.value_dim
+        output_in = self.heads * self.value_dim
+        gate = (
+            (matrix("gate_proj", "attention", self.gate, hidden, cut="rows"),) if self.gate else ()
+        )
+        return (
+            matrix("q_proj", "attention", self.query_width, hidden, cut="heads", heads=self.heads),
+            matrix(
+                "k_proj",
+                "attention",
+                self.kv_heads * self.head_dim,
+                hidden,
+                cut="heads",
+                heads=self.kv_heads,
+            ),
+            matrix("v_proj", "attention", value_width, hidden, cut="heads", heads=self.kv_heads),
+            matrix("o_proj", "attention", hidden, output_in, cut="columns"),
+            *gate,
+        )
+
+    def _biases(self) -> Tensors:
+        rows: tuple[tuple[bool, Tensor], ...] = (
+            (self.query_bias, self._head_bias("q_proj.bias", self.query_width, self.heads)),
+            (
+                self.key_bias,
+                self._head_bias("k_proj.bias", self.kv_heads * self.head_dim, self.kv_heads),
+            ),
+            (
+                self.value_bias,
+                self._head_bias("v_proj.bias", self.kv_heads * self.value_dim, self.kv_heads),
+            ),
+            (self.output_bias, vector("o_proj.bias", "bias", self.hidden_size)),
+            (self.sinks, vector("sinks", "bias", self.heads, cut="rows")),
+        )
+        return tuple(tensor for present, tensor in rows if present)
+
+    @staticmethod
+    def _head_bias(name: str, size: int, heads: int) -> Tensor:
+        return vector(name, "bias", size, cut="heads", heads=heads)
+
+    def _norms(self) -> Tensors:
+        query = norm("q_norm", self.query_norm, bias=self.norm_bias) if self.query_norm else ()
+        key = norm("k_norm", self.key_norm, bias=self.norm_bias) if self.key_norm else ()
+        return (*query, *key)
+
+    def cache_rows(self, tensor_parallel: int = 1) -> tuple[CacheRow, ...]:
+        """Keys and values of one token on one of `tensor_parallel` ranks.
+
+        >>> Attention(hidden_size=4096, heads=32, kv_heads=8, head_dim=128).cache_rows()[0].elements
+        2048
+        """
+        per_head = self.head_dim + self.value_dim
+        elements = ceil_div(self.kv_heads, tensor_parallel) * per_head
+        return (CacheRow(elements=elements, window_tokens=self.window_tokens),)
+
+    def state_rows(self, tensor_parallel: int = 1) -> tuple[StateRow, ...]:
+        """Attention keeps nothing that does not grow with the context."""
+        del tensor_parallel
+        return ()

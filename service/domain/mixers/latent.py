@@ -1,0 +1,92 @@
+"""Latent attention: one compressed row a token instead of keys and values of every head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.domain.caches import CacheRow, StateRow
+from service.domain.tensors import Tensors, matrix, norm, vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatentAttention:
+    """Multi-head latent attention: one compressed key-value row and one rotary key a token.
+
+    query_rank  rank of the compressed query, 0 where queries are projected directly
+    """
+
+    hidden_size: int
+    heads: int
+    query_rank: int
+    kv_rank: int
+    nope_head_dim: int
+    rope_head_dim: int
+    value_head_dim: int
+    bias: bool = False
+
+    @property
+    def shard_limit(self) -> int:
+        """Heads that tensor parallelism has to divide."""
+        return self.heads
+
+    @property
+    def query_width(self) -> int:
+        """Elements of all query heads of one token."""
+        return self.heads * (self.nope_head_dim + self.rope_head_dim)
+
+    @property
+    def kv_width(self) -> int:
+        """Elements of all expanded keys of one token."""
+        return self.query_width
+
+    def tensors(self) -> Tensors:
+        """Weights of the layer's attention; the compressing matrices stay whole on every rank."""
+        return (*self._queries(), *self._keys_and_values())
+
+    def _queries(self) -> Tensors:
+        hidden, heads = self.hidden_size, self.heads
+        if not self.query_rank:
+            return (
+                matrix("q_proj", "attention", self.query_width, hidden, cut="heads", heads=heads),
+            )
+        bias = (vector("q_a_proj.bias", "bias", self.query_rank),) if self.bias else ()
+        return (
+            matrix("q_a_proj", "attention", self.query_rank, hidden),
+            *bias,
+            *norm("q_a_layernorm", self.query_rank),
+            matrix(
+                "q_b_proj", "attention", self.query_width, self.query_rank, cut="heads", heads=heads
+            ),
+        )
+
+    def _keys_and_values(self) -> Tensors:
+        hidden, heads = self.hidden_size, self.heads
+        compressed = self.kv_rank + self.rope_head_dim
+        expanded = heads * (self.nope_head_dim + self.value_head_dim)
+        bias = (
+            (vector("kv_a_proj.bias", "bias", compressed), vector("o_proj.bias", "bias", hidden))
+            if self.bias
+            else ()
+        )
+        return (
+            matrix("kv_a_proj_with_mqa", "attention", compressed, hidden),
+            *norm("kv_a_layernorm", self.kv_rank),
+            matrix("kv_b_proj", "attention", expanded, self.kv_rank, cut="heads", heads=heads),
+            matrix("o_proj", "attention", hidden, heads * self.value_head_dim, cut="columns"),
+            *bias,
+        )
+
+    def cache_rows(self, tensor_parallel: int = 1) -> tuple[CacheRow, ...]:
+        """The latent row and the rotary key of one token; every rank keeps all of it.
+
+        >>> LatentAttention(hidden_size=7168, heads=128, query_rank=1536, kv_rank=512,
+        ...     nope_head_dim=128, rope_head_dim=64, value_head_dim=128).cache_rows(8)[0].elements
+        576
+        """
+        del tensor_parallel
+        return (CacheRow(elements=self.kv_rank + self.rope_head_dim),)
+
+    def state_rows(self, tensor_parallel: int = 1) -> tuple[StateRow, ...]:
+        """Attention keeps nothing that does not grow with the context."""
+        del tensor_parallel
+        return ()
