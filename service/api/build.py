@@ -260,4 +260,5 @@ def plan_request(catalogs: Catalogs, body: Body) -> PlanRequest:
         objective=body.get("objective", "fewest-cards"),
         risk=body.get("risk", "high"),
         limit=body.get("limit", 10),
+        explain=body.get("explain", False),
     )

@@ -260,6 +260,7 @@ class PlanSchema(Strict):
     )
     risk = Word("high", "expected")
     limit = Whole(0, 100)
+    explain = Flag()
     catalog_version = Text()
 
 

@@ -3,29 +3,69 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from service.domain.architecture import Architecture, counts
-from service.domain.engine import CachePrecision
+from service.domain.engine import BatchDefaults, CachePrecision
 from service.domain.hardware import Gpu
 from service.domain.precision import Precision, Quantization
 from service.domain.requests import PlanLimits, PlanRequest, Pool, ServingWish, Stock
-from service.domain.resolving import NO_QUANTIZATION, Notes, default_cache
-from service.domain.results import Rejection
-from service.domain.rules import base_support, cache_support, kernel_support
-from service.domain.search import DEFAULT_CARDS_PER_NODE, DEFAULT_MAX_CARDS, Candidate
+from service.domain.resolving import (
+    NO_QUANTIZATION,
+    CardFacts,
+    Notes,
+    batch_defaults,
+    default_cache,
+)
+from service.domain.rules import base_support, cache_support, hardware_class, kernel_support
 
 QUALITY_RANKS = {"none": 0, "minimal": 2, "low": 4, "medium": 6, "high": 8}
 DEFAULT_QUALITY_LOSS = "low"
+DEFAULT_CARDS_PER_NODE = 8
+DEFAULT_MAX_CARDS = 64
 AVAILABLE = frozenset({"shipping", "used"})
 UNBOUNDED = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """What may be combined, and what was ruled out before any arithmetic."""
+class Format:
+    """How a model is stored while it runs: precision, quantization and type of cache."""
 
-    candidates: tuple[Candidate, ...]
-    rejected: tuple[Rejection, ...]
+    precision: Precision
+    quantization: Quantization
+    cache: CachePrecision
+    quality_rank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Everything about a card that decides how many of them a workload takes."""
+
+    memory_bytes: int
+    cards_per_node: int
+    max_nodes: int
+    max_cards: int
+    is_mig: bool
+    hardware: str | None
+    batch: BatchDefaults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A quantization that the engine does not run on a class of cards."""
+
+    quantization: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardClass:
+    """Cards that differ in nothing that decides their number, cheapest first."""
+
+    room: Room
+    pools: tuple[Pool, ...]
+    formats: tuple[Format, ...]
+    refusals: tuple[Refusal, ...]
 
 
 def pools(request: PlanRequest, stock: Stock) -> tuple[Pool, ...]:
@@ -35,10 +75,14 @@ def pools(request: PlanRequest, stock: Stock) -> tuple[Pool, ...]:
         ids = {gpu.id for gpu in allowed} if allowed else None
         return tuple(p for p in request.inventory if ids is None or p.gpu.id in ids)
     gpus = allowed or tuple(gpu for gpu in stock.gpus.values() if gpu.availability in AVAILABLE)
-    return tuple(
-        Pool(gpu=gpu, nodes=UNBOUNDED, cards_per_node=gpu.cards_per_node or DEFAULT_CARDS_PER_NODE)
-        for gpu in gpus
-    )
+    return tuple(unbounded_pool(gpu) for gpu in gpus)
+
+
+@lru_cache(maxsize=2048)
+def unbounded_pool(gpu: Gpu) -> Pool:
+    """As many cards of a kind as wanted, in nodes as they are sold."""
+    per_node = gpu.cards_per_node or DEFAULT_CARDS_PER_NODE
+    return Pool(gpu=gpu, nodes=UNBOUNDED, cards_per_node=per_node)
 
 
 def packs_anything(model: Architecture, quantization: Quantization) -> bool:
@@ -65,22 +109,27 @@ def quantizations(request: PlanRequest, stock: Stock, notes: Notes) -> tuple[Qua
     if loss is None:
         loss = DEFAULT_QUALITY_LOSS if request.choices.quantizations is None else "high"
         notes.default("limits.max_quality_loss", loss, "default")
-    rank = QUALITY_RANKS[loss]
-    useful = [q for q in wanted if q.id == NO_QUANTIZATION or packs_anything(model, q)]
-    return tuple(q for q in useful if quality_rank(model, q) <= rank)
+    return useful_quantizations(model, wanted, QUALITY_RANKS[loss])
+
+
+@lru_cache(maxsize=1024)
+def useful_quantizations(
+    model: Architecture, wanted: tuple[Quantization, ...], worst_rank: int
+) -> tuple[Quantization, ...]:
+    """Those that change anything of a model and lose no more than allowed."""
+    useful = (q for q in wanted if q.id == NO_QUANTIZATION or packs_anything(model, q))
+    return tuple(q for q in useful if quality_rank(model, q) <= worst_rank)
 
 
 def caches(
     request: PlanRequest, wish: ServingWish, precision: Precision, stock: Stock
 ) -> tuple[CachePrecision, ...]:
     """Cache types that the request allows; the rule of `auto` where it names none."""
+    automatic = default_cache(precision, stock)
     if request.choices.caches is not None:
-        automatic = default_cache(precision, stock)
         named = (cache or automatic for cache in request.choices.caches)
         return tuple({cache.id: cache for cache in named}.values())
-    if wish.cache is not None:
-        return (wish.cache,)
-    return (default_cache(precision, stock),)
+    return (wish.cache or automatic,)
 
 
 def runnable_precision(
@@ -100,8 +149,9 @@ def bounded(pool: Pool, limits: PlanLimits) -> tuple[int, int, int]:
     per_node = min(pool.cards_per_node, limits.max_cards_per_node or UNBOUNDED)
     nodes = min(pool.nodes, limits.max_nodes or UNBOUNDED)
     cards = min(limits.max_cards or DEFAULT_MAX_CARDS, per_node * nodes)
-    gpu, hourly = pool.gpu, pool.gpu.hourly_usd
+    gpu = pool.gpu
     if limits.max_hourly_usd is not None:
+        hourly = gpu.hourly_usd
         cards = min(cards, int(float(limits.max_hourly_usd) / float(hourly)) if hourly else 0)
     if limits.max_power_watts is not None:
         watts = gpu.tdp_watts
@@ -109,63 +159,76 @@ def bounded(pool: Pool, limits: PlanLimits) -> tuple[int, int, int]:
     return per_node, nodes, cards
 
 
-def unsupported(gpu: Gpu, quantization: str, message: str) -> Rejection:
-    """A card and quantization that the engine does not run together."""
-    return Rejection(
-        gpu=gpu.id, cards=1, quantization=quantization, reason="unsupported", message=message
+def room_of(pool: Pool, wish: ServingWish, limits: PlanLimits) -> Room:
+    """What decides how many cards of a pool are needed."""
+    gpu = pool.gpu
+    per_node, nodes, cards = bounded(pool, limits)
+    profile = wish.engine.profile(wish.engine_version)
+    return Room(
+        memory_bytes=pool.free_memory_bytes or gpu.planning_bytes,
+        cards_per_node=per_node,
+        max_nodes=nodes,
+        max_cards=cards,
+        is_mig=gpu.is_mig,
+        hardware=hardware_class(wish.engine, gpu),
+        batch=batch_defaults(profile, CardFacts(memory_bytes=gpu.memory_bytes, name=gpu.name)),
     )
 
 
-def field_of(
+def card_classes(
     request: PlanRequest, wish: ServingWish, precision: Precision, stock: Stock, notes: Notes
-) -> Field:
-    """Every card × quantization × cache that the engine runs, and the reasons for the others."""
-    found: list[Candidate] = []
-    out: list[Rejection] = []
-    formats = quantizations(request, stock, notes)
+) -> tuple[CardClass, ...]:
+    """The cards of a request, alike ones together, each with the formats that the engine runs."""
+    wanted = quantizations(request, stock, notes)
+    rooms: dict[Room, list[Pool]] = {}
     for pool in pools(request, stock):
-        usable = runnable_precision(wish, pool.gpu, precision, stock)
-        if usable is None:
-            reason = base_support(wish.engine, pool.gpu, precision).reason
-            out.append(unsupported(pool.gpu, NO_QUANTIZATION, reason))
-            continue
-        kinds = caches(request, wish, usable, stock)
-        for quantization in formats:
-            support = kernel_support(wish.engine, pool.gpu, quantization)
-            if support.path is None:
-                out.append(unsupported(pool.gpu, quantization.id, support.reason))
-                continue
-            found.extend(_with_caches(request, wish, pool, usable, quantization, kinds, out))
-    return Field(candidates=tuple(found), rejected=tuple(out))
+        rooms.setdefault(room_of(pool, wish, request.limits), []).append(pool)
+    found: dict[str | None, tuple[tuple[Format, ...], tuple[Refusal, ...]]] = {}
+    classes = []
+    for room, members in rooms.items():
+        if room.hardware not in found:
+            runnable = runnable_formats(request, wish, members[0].gpu, precision, stock, wanted)
+            found[room.hardware] = runnable
+        formats, refusals = found[room.hardware]
+        ordered = tuple(sorted(members, key=price_order))
+        classes.append(CardClass(room=room, pools=ordered, formats=formats, refusals=refusals))
+    return tuple(classes)
 
 
-def _with_caches(  # ruff: ignore[too-many-arguments, too-many-positional-arguments] - one line of the product of choices
+def price_order(pool: Pool) -> tuple[bool, float, str]:
+    """Cheapest first, those without a price last, then by name."""
+    price = pool.gpu.hourly_usd
+    return (price is None, float(price or 0), pool.gpu.id)
+
+
+def runnable_formats(
     request: PlanRequest,
     wish: ServingWish,
-    pool: Pool,
+    gpu: Gpu,
     precision: Precision,
-    quantization: Quantization,
-    kinds: tuple[CachePrecision, ...],
-    out: list[Rejection],
-) -> list[Candidate]:
-    per_node, nodes, cards = bounded(pool, request.limits)
-    memory = pool.free_memory_bytes or pool.gpu.planning_bytes
-    found = []
-    for cache in kinds:
-        support = cache_support(wish.engine, pool.gpu, cache)
-        if support.path is None:
-            out.append(unsupported(pool.gpu, quantization.id, support.reason))
+    stock: Stock,
+    wanted: tuple[Quantization, ...],
+) -> tuple[tuple[Format, ...], tuple[Refusal, ...]]:
+    """Formats that the engine runs on the hardware of a card, and reasons for the others."""
+    usable = runnable_precision(wish, gpu, precision, stock)
+    if usable is None:
+        reason = base_support(wish.engine, gpu, precision).reason
+        return (), tuple(Refusal(quantization=q.id, reason=reason) for q in wanted)
+    formats: list[Format] = []
+    refusals: list[Refusal] = []
+    model = request.model.architecture
+    kinds = caches(request, wish, usable, stock)
+    for quantization in wanted:
+        supports = [kernel_support(wish.engine, gpu, quantization)]
+        supports += [cache_support(wish.engine, gpu, cache) for cache in kinds]
+        reasons = [support.reason for support in supports if support.path is None]
+        refusals += [Refusal(quantization=quantization.id, reason=reason) for reason in reasons[:1]]
+        if supports[0].path is None:
             continue
-        found.append(
-            Candidate(
-                pool=pool,
-                precision=precision,
-                quantization=quantization,
-                cache=cache,
-                memory_bytes=memory,
-                cards_per_node=per_node,
-                max_nodes=nodes,
-                max_cards=cards,
-            )
-        )
-    return found
+        rank = quality_rank(model, quantization)
+        formats += [
+            Format(precision=usable, quantization=quantization, cache=cache, quality_rank=rank)
+            for cache, support in zip(kinds, supports[1:], strict=True)
+            if support.path is not None
+        ]
+    return tuple(formats), tuple(refusals)

@@ -55,7 +55,7 @@ class Systems:
     skypilot: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Gpu:
     """One addressable device, what a driver's tool lists as one line.
 

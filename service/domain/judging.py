@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service.domain.architecture import Stage, stages
-from service.domain.questions import Serving
+from service.domain.engine import Profile
+from service.domain.questions import Placement, Serving
 from service.domain.requests import Risk
 from service.domain.results import Amount, Budget, Limits, Term, Verdicts, total
-from service.domain.serving_terms import sequence_cache_bytes, serving_terms
+from service.domain.serving_terms import (
+    sequence_cache_bytes,
+    serving_terms,
+    terms_beside_weights,
+    weight_amount,
+)
 from service.domain.units import ceil_div
 
 TIGHT_SHARE = 0.03
@@ -54,8 +60,7 @@ def stage_need(serving: Serving, stage: Stage) -> StageNeed:
 
 def stage_needs(serving: Serving) -> tuple[StageNeed, ...]:
     """The need of every pipeline stage."""
-    split = stages(serving.model, serving.split.pipeline)
-    return tuple(stage_need(serving, stage) for stage in split)
+    return tuple(stage_need(serving, stage) for stage in stages_of(serving))
 
 
 def at_risk(amount: Amount, risk: Risk) -> int:
@@ -79,15 +84,89 @@ def serving_budget(
 
 
 def serving_headroom(need: StageNeed, budget: Budget, risk: Risk) -> int:
-    """Bytes left on a card, negative where they are missing. [B]
+    """Bytes left on a card, negative where they are missing. [B]"""
+    inside, outside = at_risk(need.inside, risk), at_risk(need.outside, risk)
+    one = Heaviest(
+        inside=inside, outside=outside, outside_high=need.outside.high, whole=inside + outside
+    )
+    return left_bytes(budget.policy, budget.memory_bytes, budget.memory_utilization or 1.0, one)
+
+
+def left_bytes(policy: str, memory_bytes: int, share: float, need: Heaviest) -> int:
+    """Bytes left on a card of which an engine takes a share, negative where they are missing. [B]
 
     With a share of the total (vLLM): the smaller of what is left inside the budget, and of what
     the card has left beside the budget for context and communicators.
     """
-    inside, outside = at_risk(need.inside, risk), at_risk(need.outside, risk)
-    if budget.policy == "none":
-        return budget.budget_bytes - inside - outside
-    return min(budget.budget_bytes - inside, budget.memory_bytes - budget.budget_bytes - outside)
+    if policy == "none":
+        return memory_bytes - need.whole
+    budget = int(memory_bytes * share)
+    return min(budget - need.inside, memory_bytes - budget - need.outside)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What one stage needs at the caller's risk, by side of the budget. [B]"""
+
+    inside: int
+    outside: int
+    outside_high: int
+
+
+def loads_beside_weights(serving: Serving, risk: Risk) -> tuple[Load, ...]:
+    """Every stage's load but its weights; no term of it depends on how those are stored."""
+    return tuple(_load(serving, stage, risk) for stage in stages_of(serving))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heaviest:
+    """Over all stages: the most inside, outside and on both sides together. [B]"""
+
+    inside: int
+    outside: int
+    outside_high: int
+    whole: int
+
+
+def heaviest(weights: tuple[int, ...], loads: tuple[Load, ...]) -> Heaviest:
+    """The heaviest stages of a question, weights included."""
+    inside = [size + load.inside for size, load in zip(weights, loads, strict=True)]
+    return Heaviest(
+        inside=max(inside),
+        outside=max(load.outside for load in loads),
+        outside_high=max(load.outside_high for load in loads),
+        whole=max(size + load.outside for size, load in zip(inside, loads, strict=True)),
+    )
+
+
+def _load(serving: Serving, stage: Stage, risk: Risk) -> Load:
+    inside = outside = outside_high = 0
+    for term in terms_beside_weights(serving, stage):
+        size = at_risk(term.amount, risk)
+        if term.in_budget:
+            inside += size
+        else:
+            outside += size
+            outside_high += term.amount.high
+    return Load(inside=inside, outside=outside, outside_high=outside_high)
+
+
+def weight_loads(placement: Placement, profile: Profile, risk: Risk) -> tuple[int, ...]:
+    """Weights of every stage at the caller's risk. [B]"""
+    split = stages_of(placement)
+    return tuple(at_risk(weight_amount(placement, profile, stage), risk) for stage in split)
+
+
+def stages_of(placement: Placement) -> tuple[Stage, ...]:
+    """Pipeline stages of a question."""
+    return stages(placement.model, placement.split.pipeline)
+
+
+def budget_share_bytes(serving: Serving, memory_bytes: int) -> int:
+    """What the engine takes of a card for itself. [B]"""
+    if serving.engine.policy == "none":
+        return memory_bytes
+    return int(memory_bytes * serving.memory_utilization)
 
 
 def verdict(headroom_bytes: int, memory_bytes: int) -> Verdicts:
@@ -106,10 +185,10 @@ def feasible_utilization(
     M_out ≤ (1 - u) · M  ⇒  u ≤ 1 - M_out / M
     """
     outside = max(need.outside.high for need in needs)
-    return lowered_share(serving.memory_utilization, outside, memory_bytes)
+    return usable_share(serving.memory_utilization, outside, memory_bytes)
 
 
-def lowered_share(share: float, outside_bytes: int, memory_bytes: int) -> float:
+def usable_share(share: float, outside_bytes: int, memory_bytes: int) -> float:
     """A share of a card, lowered in whole hundredths until `outside_bytes` fit beside it."""
     room = (memory_bytes - outside_bytes) * 100 // memory_bytes * UTILIZATION_STEP
     return max(UTILIZATION_STEP, min(share, round(room, 2)))

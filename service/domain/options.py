@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from service.domain.architecture import Architecture
-from service.domain.candidates import quality_rank
 from service.domain.judging import (
     feasible_utilization,
     serving_budget,
@@ -14,58 +12,57 @@ from service.domain.judging import (
     tightest,
 )
 from service.domain.questions import Serving
+from service.domain.requests import Pool
 from service.domain.results import Option, PerCard
 from service.domain.search import Arrangement, Search
 
-NEVER = Decimal("Infinity")
 DEFAULT_RANK_LOSS = "as released"
 
 
 def option(search: Search, arrangement: Arrangement) -> Option:
     """The full answer for one arrangement."""
-    candidate, split = arrangement.candidate, arrangement.split
-    serving = search.serving(candidate, split)
+    pool, fit = arrangement.pool, arrangement.fit
+    form, split, memory = fit.format, fit.split, fit.room.memory_bytes
+    serving = search.serving(pool, form, split)
     needs = stage_needs(serving)
-    memory = candidate.memory_bytes
     share = search.wish.memory_utilization or feasible_utilization(serving, needs, memory)
-    budget = serving_budget(serving, candidate.gpu.id, memory, share)
+    budget = serving_budget(serving, pool.gpu.id, memory, share)
     fullest = tightest(needs)
-    rank = quality_rank(serving.model, candidate.quantization)
     return Option(
-        gpu=candidate.gpu,
+        gpu=pool.gpu,
         cards=split.cards,
-        nodes=arrangement.nodes,
-        cards_per_node=candidate.cards_per_node,
+        nodes=fit.nodes,
+        cards_per_node=fit.room.cards_per_node,
         tensor_parallel=split.tensor,
         pipeline_parallel=split.pipeline,
         data_parallel=split.data,
         expert_parallel=split.expert,
-        precision=candidate.precision.id,
-        quantization=candidate.quantization.id,
-        kv_cache_precision=candidate.cache.id,
-        quality_rank=rank,
-        quality_loss=candidate.quantization.quality_loss if rank else DEFAULT_RANK_LOSS,
+        precision=form.precision.id,
+        quantization=form.quantization.id,
+        kv_cache_precision=form.cache.id,
+        quality_rank=form.quality_rank,
+        quality_loss=form.quantization.quality_loss if form.quality_rank else DEFAULT_RANK_LOSS,
         per_card=PerCard(terms=fullest.terms, stage=fullest.stage.index),
         card=budget,
-        headroom_bytes=arrangement.headroom_bytes,
+        headroom_bytes=fit.headroom_bytes,
         limits=serving_limits(serving, needs, budget, search.request.risk),
-        hourly_usd=hourly_usd(arrangement),
-        power_watts=power_watts(arrangement),
+        hourly_usd=hourly_usd(pool, split.cards),
+        power_watts=power_watts(pool, split.cards),
         launch=launch(search.request.model.name, serving, share),
-        short_by_bytes=max(0, -arrangement.headroom_bytes),
+        short_by_bytes=max(0, -fit.headroom_bytes),
     )
 
 
-def hourly_usd(arrangement: Arrangement) -> Decimal | None:
+def hourly_usd(pool: Pool, cards: int) -> Decimal | None:
     """Price of all cards for an hour; None where the card's price is not known."""
-    price = arrangement.candidate.gpu.hourly_usd
-    return None if price is None else price * arrangement.split.cards
+    price = pool.gpu.hourly_usd
+    return None if price is None else price * cards
 
 
-def power_watts(arrangement: Arrangement) -> int | None:
+def power_watts(pool: Pool, cards: int) -> int | None:
     """Board power of all cards; None where the card's is not known."""
-    watts = arrangement.candidate.gpu.tdp_watts
-    return None if watts is None else int(watts) * arrangement.split.cards
+    watts = pool.gpu.tdp_watts
+    return None if watts is None else int(watts) * cards
 
 
 def launch(name: str, serving: Serving, utilization: float) -> str:
@@ -87,55 +84,3 @@ def launch(name: str, serving: Serving, utilization: float) -> str:
         return ""
     parts = [f"{flag} {value}".rstrip() for flag, value, present in flags if present]
     return " ".join((serving.engine.launch, name, *parts))
-
-
-OrderKey = tuple[int | Decimal | str, ...]
-
-
-def fewest_cards_key(model: Architecture, one: Arrangement) -> OrderKey:
-    """Fewest cards; least loss of quality; cheapest, then smallest card; then names.
-
-    Cards without a price come after those with one.
-    """
-    gpu = one.candidate.gpu
-    return (
-        one.split.cards,
-        quality_rank(model, one.candidate.quantization),
-        hourly_usd(one) or NEVER,
-        one.candidate.memory_bytes,
-        one.split.pipeline,
-        one.split.data,
-        -one.candidate.quantization.group,
-        gpu.id,
-        one.candidate.quantization.id,
-        one.candidate.cache.id,
-    )
-
-
-def lowest_cost_key(model: Architecture, one: Arrangement) -> OrderKey:
-    """Cheapest by the hour, then as fewest-cards."""
-    return (hourly_usd(one) or NEVER, *fewest_cards_key(model, one))
-
-
-def lowest_power_key(model: Architecture, one: Arrangement) -> OrderKey:
-    """Least board power, then as fewest-cards."""
-    return (power_watts(one) or NEVER, *fewest_cards_key(model, one))
-
-
-def highest_quality_key(model: Architecture, one: Arrangement) -> OrderKey:
-    """Least loss of quality, then as fewest-cards."""
-    return (quality_rank(model, one.candidate.quantization), *fewest_cards_key(model, one))
-
-
-def least_memory_key(model: Architecture, one: Arrangement) -> OrderKey:
-    """Least card memory in all, then as fewest-cards."""
-    return (one.split.cards * one.candidate.memory_bytes, *fewest_cards_key(model, one))
-
-
-OBJECTIVES = {
-    "fewest-cards": fewest_cards_key,
-    "lowest-cost": lowest_cost_key,
-    "lowest-power": lowest_power_key,
-    "highest-quality": highest_quality_key,
-    "least-memory": least_memory_key,
-}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-from service.domain.candidates import Field, field_of, quality_rank
-from service.domain.options import NEVER, OBJECTIVES, hourly_usd, option
+from service.domain.candidates import CardClass, card_classes
+from service.domain.options import option
 from service.domain.precision import Precision
-from service.domain.proof import nearest_miss, proof
+from service.domain.proof import nearest_miss, proof, refusals
 from service.domain.questions import Split
+from service.domain.ranking import frontier, ranked
 from service.domain.requests import PlanRequest, ServingWish, Stock, TrainingWish
 from service.domain.resolving import (
     CardFacts,
@@ -19,9 +19,9 @@ from service.domain.resolving import (
     resolved_quantization,
     resolved_serving,
 )
-from service.domain.results import Advice, Cell, Plan
+from service.domain.results import Advice, Caution, Cell, Option, Plan
 from service.domain.rules import cautions
-from service.domain.search import Arrangement, Candidate, Search
+from service.domain.search import Arrangement, Fit, Search
 from service.domain.training_plan import training_plan
 
 
@@ -38,50 +38,55 @@ def plan(request: PlanRequest, stock: Stock) -> Plan:
 def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
     """The smallest combination that serves a workload."""
     notes = Notes()
-    model = request.model.architecture
-    precision = resolved_precision(model, request.precision, stock, notes)
+    precision = resolved_precision(request.model.architecture, request.precision, stock, notes)
     wish = settled(request, wish, precision, stock, notes)
     search = Search(request=request, wish=wish, stock=stock)
-    choice = field_of(request, wish, precision, stock, notes)
-    found = arrangements(search, choice.candidates)
-    key = OBJECTIVES[request.objective]
-    ranked = sorted(found, key=lambda one: key(model, one))
-    missed = nearest_miss(search, choice.candidates) if not ranked else None
-    recommended = option(search, ranked[0]) if ranked else None
-    reasons = proof(search, ranked[0], choice.candidates) if ranked else ()
+    classes = card_classes(request, wish, precision, stock, notes)
+    fits = [
+        fit
+        for cards in classes
+        for form in cards.formats
+        if (fit := search.fewest(cards, form)) is not None
+    ]
+    order = ranked(request.objective, fits, request.limit + 1)
+    best = order[0] if order else None
+    missed = None if best else nearest_miss(search, classes)
+    shown = shown_options(search, [*order, *frontier(fits, max(1, request.limit))])
     return Plan(
         model=request.model,
         workload_kind="inference",
         objective=request.objective,
-        recommendation=recommended,
-        alternatives=tuple(option(search, one) for one in ranked[1 : request.limit + 1]),
-        frontier=tuple(option(search, one) for one in frontier(request, ranked)),
-        matrix=matrix(choice, ranked),
+        recommendation=shown[0] if best else None,
+        alternatives=tuple(shown[1 : len(order)]),
+        frontier=tuple(shown[len(order) :]),
+        matrix=matrix(classes, fits),
         nearest_miss=option(search, missed) if missed else None,
-        rejected=(*reasons, *choice.rejected),
-        advice=advice(search, ranked[0]) if ranked else (),
+        rejected=proof(search, best, classes, complete=request.explain)
+        if best
+        else tuple(row for cards in classes for row in refusals(cards)),
+        advice=advice(search, best) if best else (),
         assumptions=tuple(notes.found),
-        warnings=cautions(
-            search.serving(ranked[0].candidate, ranked[0].split), ranked[0].candidate.gpu
-        )
-        if ranked
-        else (),
+        warnings=plan_cautions(search, best) if best else (),
         evaluated=search.evaluated,
     )
 
 
-def arrangements(search: Search, candidates: tuple[Candidate, ...]) -> list[Arrangement]:
-    """The fewest cards of every candidate that fits; cards alike in all that counts share one."""
-    alike: dict[tuple[object, ...], Arrangement | None] = {}
-    found = []
-    for candidate in candidates:
-        key = (*candidate.format_ids, *candidate.room, search.defaults(candidate.gpu).min_card_gib)
-        if key not in alike:
-            alike[key] = search.fewest(candidate)
-        shared = alike[key]
-        if shared is not None:
-            found.append(replace(shared, candidate=candidate))
-    return found
+def shown_options(search: Search, order: list[Arrangement]) -> list[Option]:
+    """The answers for arrangements, each worked out once."""
+    known: dict[tuple[int, int], Option] = {}
+    shown = []
+    for one in order:
+        place = (id(one.pool), id(one.fit))
+        if place not in known:
+            known[place] = option(search, one)
+        shown.append(known[place])
+    return shown
+
+
+def plan_cautions(search: Search, best: Arrangement) -> tuple[Caution, ...]:
+    """Warnings about the recommended arrangement."""
+    serving = search.serving(best.pool, best.fit.format, best.fit.split)
+    return cautions(serving, best.pool.gpu)
 
 
 def settled(
@@ -112,74 +117,59 @@ def settled(
     )
 
 
-def matrix(choice: Field, ranked: Iterable[Arrangement]) -> tuple[Cell, ...]:
+def matrix(classes: tuple[CardClass, ...], fits: list[Fit]) -> tuple[Cell, ...]:
     """Fewest cards of every card × quantization; None where no number of them does."""
-    cells: dict[tuple[str, str], int | None] = {
-        (row.gpu, row.quantization): None for row in choice.rejected
-    }
-    cells.update({(c.gpu.id, c.quantization.id): None for c in choice.candidates})
-    for one in ranked:
-        place = (one.candidate.gpu.id, one.candidate.quantization.id)
-        held = cells[place]
-        cells[place] = one.split.cards if held is None else min(held, one.split.cards)
-    return tuple(
-        Cell(gpu=gpu, quantization=name, cards=cards) for (gpu, name), cards in cells.items()
-    )
-
-
-def frontier(request: PlanRequest, ranked: list[Arrangement]) -> list[Arrangement]:
-    """Arrangements that no other beats in cards, quality and cost together."""
-    model = request.model.architecture
-    best: list[Arrangement] = []
-    points: list[tuple[int, int, float]] = []
-    for one in sorted(ranked, key=lambda a: OBJECTIVES["fewest-cards"](model, a)):
-        point = (
-            one.split.cards,
-            quality_rank(model, one.candidate.quantization),
-            float(hourly_usd(one) or NEVER),
-        )
-        if not any(all(a <= b for a, b in zip(held, point, strict=True)) for held in points):
-            best.append(one)
-            points.append(point)
-    return best[: max(1, request.limit)]
+    fewest: dict[tuple[int, str], int] = {}
+    for fit in fits:
+        place, cards = (id(fit.cards), fit.format.quantization.id), fit.split.cards
+        fewest[place] = min(fewest.get(place, cards), cards)
+    rows = []
+    for cards_class in classes:
+        names = [form.quantization.id for form in cards_class.formats]
+        names += [refusal.quantization for refusal in cards_class.refusals]
+        gpus = [pool.gpu.id for pool in cards_class.pools]
+        rows += [
+            Cell(gpu=gpu, quantization=name, cards=fewest.get((id(cards_class), name)))
+            for name in dict.fromkeys(names)
+            for gpu in dict.fromkeys(gpus)
+        ]
+    return tuple(rows)
 
 
 def advice(search: Search, best: Arrangement) -> tuple[Advice, ...]:
     """Single changes with which fewer of the recommended cards would do, and what each costs."""
-    if best.split.cards == 1:
+    if best.fit.split.cards == 1:
         return ()
-    wish, cache = search.wish, search.stock.caches.get("fp8")
-    halves = max(1, (wish.concurrency or 1) // 2)
-    changes: list[tuple[str, str, ServingWish, Arrangement]] = [
+    wish, fp8 = search.wish, search.stock.caches.get("fp8")
+    half_context = max(1, (wish.context_tokens or 2) // 2)
+    half_users = max(1, (wish.concurrency or 1) // 2)
+    base = best.fit
+    changes: list[tuple[str, str, ServingWish, Fit]] = [
         (
-            f"context_tokens={max(1, (wish.context_tokens or 2) // 2)}",
+            f"context_tokens={half_context}",
             "sequences of half the length",
-            replace(wish, context_tokens=max(1, (wish.context_tokens or 2) // 2)),
-            best,
+            replace(wish, context_tokens=half_context),
+            base,
         ),
         (
-            f"concurrency={halves}",
+            f"concurrency={half_users}",
             "half the sequences at once",
-            replace(wish, concurrency=halves),
-            best,
+            replace(wish, concurrency=half_users),
+            base,
         ),
     ]
-    if cache is not None and best.candidate.cache.bits > cache.bits:
-        other = replace(best, candidate=replace(best.candidate, cache=cache))
-        changes.append((
-            "kv_cache_precision=fp8",
-            "a small loss of quality on long contexts",
-            wish,
-            other,
-        ))
+    if fp8 is not None and base.format.cache.bits > fp8.bits:
+        narrow = replace(base, format=replace(base.format, cache=fp8))
+        costs = "a small loss of quality on long contexts"
+        changes.append(("kv_cache_precision=fp8", costs, wish, narrow))
     return tuple(
         Advice(change=change, saves_cards=saved, costs=costs)
-        for change, costs, changed, base in changes
-        if (saved := _saved(search, changed, base))
+        for change, costs, changed, fit in changes
+        if (saved := _saved(search, changed, fit))
     )
 
 
-def _saved(search: Search, wish: ServingWish, base: Arrangement) -> int:
+def _saved(search: Search, wish: ServingWish, base: Fit) -> int:
     trial = Search(request=search.request, wish=wish, stock=search.stock)
-    found = trial.fewest(base.candidate)
+    found = trial.fewest(base.cards, base.format)
     return max(0, base.split.cards - found.split.cards) if found else 0

@@ -2,106 +2,148 @@
 
 from __future__ import annotations
 
-from service.domain.judging import at_risk, stage_needs
-from service.domain.results import Rejection
-from service.domain.search import Arrangement, Candidate, Search
+from collections.abc import Iterator
+
+from service.domain.candidates import UNBOUNDED, CardClass, Format
+from service.domain.judging import at_risk, budget_share_bytes, stage_needs
+from service.domain.ranking import cost
+from service.domain.results import Reason, Rejection
+from service.domain.search import Arrangement, Fit, Search
 from service.domain.units import GIB
 
-
-def binding_term(search: Search, arrangement: Arrangement) -> str:
-    """The term that stands in the way: the weights alone, what is fixed, or the cache."""
-    candidate = arrangement.candidate
-    needs = stage_needs(search.serving(candidate, arrangement.split))
-    need = max(needs, key=lambda one: at_risk(one.inside, search.request.risk))
-    sizes = {term.name: at_risk(term.amount, search.request.risk) for term in need.terms}
-    room = candidate.memory_bytes
-    if sizes["weights"] > room:
-        return "weights"
-    fixed = sum(size for name, size in sizes.items() if name != "kv_cache")
-    if fixed > room:
-        return max(
-            ("activations", "cuda_graphs", "communication", "runtime"), key=sizes.__getitem__
-        )
-    return "kv_cache" if sizes["kv_cache"] > sizes["weights"] // 10 else "weights"
+NEAREST = 8
+"""Counts of cards that are tried when nothing fits: the largest that can be split."""
 
 
-def memory_rejection(search: Search, arrangement: Arrangement) -> Rejection:
+def obstacle(search: Search, fit: Fit) -> str:
+    """The term at which the room is exceeded, when terms are added in the order of the answer.
+
+    What lies outside the engine's budget is an obstacle only where it alone exceeds its room.
+    """
+    serving = search.serving(fit.cards.pools[0], fit.format, fit.split)
+    risk, memory = search.request.risk, fit.room.memory_bytes
+    need = max(stage_needs(serving), key=lambda one: at_risk(one.inside, risk))
+    room, used = budget_share_bytes(serving, memory), 0
+    ordered = sorted(need.terms, key=lambda term: term.name == "kv_cache")
+    for term in ordered:
+        if term.in_budget:
+            used += at_risk(term.amount, risk)
+            if used > room:
+                return term.name
+    return "runtime"
+
+
+def memory_rejection(search: Search, fit: Fit) -> Rejection:
     """One combination that misses, by how much and through which term."""
-    candidate, split = arrangement.candidate, arrangement.split
-    term, short = binding_term(search, arrangement), -arrangement.headroom_bytes
+    split, gpu, name = fit.split, fit.cards.pools[0].gpu.id, fit.format.quantization.id
+    term, short = obstacle(search, fit), -fit.headroom_bytes
     shape = f"tensor {split.tensor} x pipeline {split.pipeline} x data {split.data}"
     return Rejection(
-        gpu=candidate.gpu.id,
+        gpu=gpu,
+        gpus=others(fit.cards),
         cards=split.cards,
-        quantization=candidate.quantization.id,
+        quantization=name,
         reason="memory",
         term=term,
         short_by_bytes=short,
-        message=f"{split.cards} x {candidate.gpu.id} ({shape}) with {candidate.quantization.id}: "
-        f"short by {short / GIB:.2f} GiB a card; the obstacle is {term}",
+        message=f"{split.cards} x {gpu} ({shape}) with {name}: short by {short / GIB:.2f} GiB "
+        f"a card; the obstacle is {term}",
     )
 
 
-def smaller(search: Search, candidate: Candidate, cards: int) -> Rejection:
-    """Why a candidate does not do on exactly so many cards."""
-    nearest = search.nearest(candidate, cards)
-    if nearest is None:
-        return Rejection(
-            gpu=candidate.gpu.id,
-            cards=cards,
-            quantization=candidate.quantization.id,
-            reason="indivisible",
-            message=f"no allowed split of the model takes exactly {cards} cards",
-        )
-    if nearest.headroom_bytes >= 0:
-        return Rejection(
-            gpu=candidate.gpu.id,
-            cards=cards,
-            quantization=candidate.quantization.id,
-            reason="limit",
-            message=f"it fits, but takes {nearest.nodes} nodes",
-        )
-    return memory_rejection(search, nearest)
+def others(cards: CardClass) -> tuple[str, ...]:
+    """Further cards for which the same holds."""
+    return tuple(pool.gpu.id for pool in cards.pools[1:])
+
+
+def shortfall(search: Search, cards: CardClass, form: Format, count: int) -> Rejection:
+    """Why a format does not do on exactly so many cards of a class."""
+    nearest = search.nearest(cards, form, count) if count <= cards.room.max_cards else None
+    if nearest is not None:
+        return memory_rejection(search, nearest)
+    ways = "within the limits" if cards.room.max_nodes < UNBOUNDED else "of the model"
+    message = f"no split {ways} takes exactly {count} cards"
+    reason: Reason = "indivisible"
+    if count > cards.room.max_cards:
+        reason, message = "limit", f"only {cards.room.max_cards} cards may be used"
+    return Rejection(
+        gpu=cards.pools[0].gpu.id,
+        gpus=others(cards),
+        cards=count,
+        quantization=form.quantization.id,
+        reason=reason,
+        message=message,
+    )
 
 
 def proof(
-    search: Search, best: Arrangement, candidates: tuple[Candidate, ...]
+    search: Search, best: Arrangement, classes: tuple[CardClass, ...], *, complete: bool
 ) -> tuple[Rejection, ...]:
-    """Reasons of every smaller number of the recommended card, and of other cards one card below.
+    """Reasons of every combination that would be preferred to the recommended one.
 
-    For other cards the quantization that misses least stands for all.
+    Fewer cards in any format; as many cards with less loss of quality; as many cheaper cards at
+    the same quality. The recommended format is followed down to one card; other formats of the
+    same card stand with the largest count that would be preferred, because need falls with every
+    card added; of other cards the format that takes least stands for all, unless all are wanted.
     """
-    fewer = range(1, best.split.cards)
-    own = [c for c in candidates if c.gpu.id == best.candidate.gpu.id]
-    rows = [smaller(search, candidate, cards) for cards in fewer for candidate in own]
-    if not fewer:
-        return tuple(rows)
-    others: dict[str, Rejection] = {}
-    for candidate in candidates:
-        if candidate.gpu.id == best.candidate.gpu.id:
+    own = best.fit.cards
+    rows = [
+        shortfall(search, own, best.fit.format, count)
+        for count in range(best.fit.split.cards - 1, 0, -1)
+    ]
+    for cards in classes:
+        forms = preferable(best, cards)
+        if cards is not own and not complete:
+            smallest = min(forms, key=lambda pair: search.least_bytes(pair[0]), default=None)
+            forms = iter([smallest] if smallest else [])
+        rows += [shortfall(search, cards, form, count) for form, count in forms]
+        rows += refusals(cards) if complete or cards is own else ()
+    return tuple(rows)
+
+
+def preferable(best: Arrangement, cards: CardClass) -> Iterator[tuple[Format, int]]:
+    """Formats of a class with the largest number of cards at which they would be preferred."""
+    count, rank = best.fit.split.cards, best.fit.format.quality_rank
+    price = cost(best.pool, count)
+    cheaper = min(cost(pool, count) for pool in cards.pools) < price
+    for form in cards.formats:
+        if cards is best.fit.cards and form is best.fit.format:
             continue
-        row = smaller(search, candidate, best.split.cards - 1)
-        held = others.get(candidate.gpu.id)
-        if held is None or _distance(row) < _distance(held):
-            others[candidate.gpu.id] = row
-    return (*rows, *others.values())
+        same = form.quality_rank < rank or (form.quality_rank == rank and cheaper)
+        most = count if same else count - 1
+        if most >= 1:
+            yield form, most
 
 
-def _distance(row: Rejection) -> tuple[bool, int]:
-    return (row.reason != "memory", row.short_by_bytes)
+def refusals(cards: CardClass) -> list[Rejection]:
+    """Quantizations that the engine does not run on a class."""
+    return [
+        Rejection(
+            gpu=cards.pools[0].gpu.id,
+            gpus=others(cards),
+            cards=1,
+            quantization=refusal.quantization,
+            reason="unsupported",
+            message=refusal.reason,
+        )
+        for refusal in cards.refusals
+    ]
 
 
-def nearest_miss(search: Search, candidates: tuple[Candidate, ...]) -> Arrangement | None:
+def nearest_miss(search: Search, classes: tuple[CardClass, ...]) -> Arrangement | None:
     """Of everything that the limits allow, the arrangement that misses least."""
-    best: Arrangement | None = None
-    for candidate in candidates:
-        for cards in _most_cards(search, candidate):
-            found = search.nearest(candidate, cards)
-            if found and (best is None or found.headroom_bytes > best.headroom_bytes):
-                best = found
-    return best
+    best: Fit | None = None
+    for cards in classes:
+        for form in cards.formats:
+            for count in most_cards(search, cards, form):
+                found = search.nearest(cards, form, count)
+                if found and (best is None or found.headroom_bytes > best.headroom_bytes):
+                    best = found
+    return Arrangement(pool=best.cards.pools[0], fit=best) if best else None
 
 
-def _most_cards(search: Search, candidate: Candidate) -> list[int]:
-    ranks = [split.ranks for split in search.splits(candidate)]
-    return sorted({candidate.max_cards // r * r for r in ranks if r <= candidate.max_cards})
+def most_cards(search: Search, cards: CardClass, form: Format) -> list[int]:
+    """Largest numbers of cards that whole replicas of any split take."""
+    most = cards.room.max_cards
+    ways = search.series(cards, form).ways
+    return [count for count in range(1, most + 1) if ways[count]][-NEAREST:]

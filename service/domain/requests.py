@@ -146,3 +146,4 @@ class PlanRequest:
     objective: Objective = "fewest-cards"
     risk: Risk = "high"
     limit: int = 10
+    explain: bool = False

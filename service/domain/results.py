@@ -206,7 +206,7 @@ Reason = Literal["memory", "unsupported", "indivisible", "limit", "inventory"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """Why one smaller combination fails."""
+    """Why one smaller combination fails; `gpus` are further cards for which the same holds."""
 
     gpu: str
     cards: int
@@ -215,6 +215,7 @@ class Rejection:
     message: str
     term: str | None = None
     short_by_bytes: int = 0
+    gpus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

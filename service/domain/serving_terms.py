@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from service.domain.architecture import Stage, counts
 from service.domain.caches import CacheRow
-from service.domain.engine import Spread, by_ranks
-from service.domain.questions import Serving
+from service.domain.engine import Profile, Spread, by_ranks
+from service.domain.questions import Placement, Serving
 from service.domain.results import Amount, Term
 from service.domain.step_peaks import (
     ACTIVATION_BYTES,
@@ -40,18 +40,10 @@ def weights(serving: Serving, stage: Stage) -> Term:
     Source:      bill of tensors of the config; bits per weight from config/quantizations.yaml.
     Checked by:  Llama 3.1 8B, bf16, one card: 2 · 8,030,261,248 = 16,060,522,496.
     """
-    split, spread = serving.split, serving.profile.weights_gib
-    sums = weight_sums(
-        serving.model, serving.quantization, serving.precision, split.tensor, split.expert
-    )
-    size = stage_weight_bytes(serving.model, sums, stage)
+    split = serving.split
     return Term(
         name="weights",
-        amount=Amount(
-            low=size + bytes_of_gib(spread.low),
-            expected=size + bytes_of_gib(spread.expected),
-            high=size + bytes_of_gib(spread.high),
-        ),
+        amount=weight_amount(serving, serving.profile, stage),
         formula="sum over tensors of rows x columns x bits / 8, packed tensors with their scales",
         values={
             "parameters": counts(serving.model).parameters,
@@ -60,10 +52,29 @@ def weights(serving: Serving, stage: Stage) -> Term:
             "tensor_parallel": split.tensor,
             "pipeline_parallel": split.pipeline,
             "layers_on_stage": stage.layers,
-            "checkpoint_bytes": size,
+            "checkpoint_bytes": checkpoint_bytes(serving, stage),
         },
         provenance="assumed" if serving.model.shape_is_assumed else "exact",
         source="the config's bill of tensors; config/quantizations.yaml",
+    )
+
+
+def checkpoint_bytes(placement: Placement, stage: Stage) -> int:
+    """Weights of a stage on one rank as the files hold them. [B]"""
+    model, split = placement.model, placement.split
+    sums = weight_sums(
+        model, placement.quantization, placement.precision, split.tensor, split.expert
+    )
+    return stage_weight_bytes(model, sums, stage)
+
+
+def weight_amount(placement: Placement, profile: Profile, stage: Stage) -> Amount:
+    """Weights of a stage on one rank as the engine loads them. [B]"""
+    size, spread = checkpoint_bytes(placement, stage), profile.weights_gib
+    return Amount(
+        low=size + bytes_of_gib(spread.low),
+        expected=size + bytes_of_gib(spread.expected),
+        high=size + bytes_of_gib(spread.high),
     )
 
 
@@ -269,12 +280,20 @@ def lora_adapters(serving: Serving, stage: Stage) -> Term | None:
     )
 
 
-SERVING_TERMS = (
-    weights, kv_cache, activations, cuda_graphs, communication, runtime, lora_adapters,
+BESIDE_WEIGHTS = (
+    kv_cache, activations, cuda_graphs, communication, runtime, lora_adapters,
 )  # fmt: skip
+"""Terms that do not depend on how the weights are stored: the planner shares them."""
+
+SERVING_TERMS = (weights, *BESIDE_WEIGHTS)
 
 
 def serving_terms(serving: Serving, stage: Stage) -> tuple[Term, ...]:
     """All terms of one stage."""
-    found = (term(serving, stage) for term in SERVING_TERMS)
+    return (weights(serving, stage), *terms_beside_weights(serving, stage))
+
+
+def terms_beside_weights(serving: Serving, stage: Stage) -> tuple[Term, ...]:
+    """The terms of one stage that do not depend on how the weights are stored."""
+    found = (term(serving, stage) for term in BESIDE_WEIGHTS)
     return tuple(term for term in found if term is not None)

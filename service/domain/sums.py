@@ -123,6 +123,18 @@ def cached_elements_per_token(model: Architecture) -> int:
     )
 
 
+def least_sequence_bits(model: Architecture, context_tokens: int, cache_bits: int) -> int:
+    """Bits that one sequence's tokens take at least, whatever the engine rounds up."""
+    return sum(
+        row.rows(min(context_tokens, row.window_tokens or context_tokens))
+        * row.elements
+        * (row.bits or cache_bits)
+        * layers
+        for row, layers in cache_rows(model, 1)
+        if row.source == "context"
+    )
+
+
 def state_elements(model: Architecture) -> int:
     """Values that an unsharded model keeps of every sequence, whatever its length."""
     return sum(row.elements * layers for row, layers in state_rows(model, 1))

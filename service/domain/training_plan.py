@@ -8,7 +8,6 @@ from decimal import Decimal
 from service.domain.candidates import bounded, pools, quality_rank
 from service.domain.errors import InvalidRequest
 from service.domain.judging import at_risk
-from service.domain.options import NEVER
 from service.domain.questions import Split, TrainingRun
 from service.domain.requests import PlanRequest, Pool, Stock, TrainingWish
 from service.domain.resolving import (
@@ -19,12 +18,13 @@ from service.domain.resolving import (
     resolved_quantization,
 )
 from service.domain.results import Budget, Cell, Option, PerCard, Plan, Rejection
-from service.domain.search import nodes_of
 from service.domain.training_estimate import peak, phase_cards, training_cautions
 from service.domain.training_resolving import resolved_training
 from service.domain.units import GIB
+from service.domain.ways import nodes_of
 
 SHARDED_BY_DEFAULT = "fsdp"
+NEVER = Decimal("Infinity")
 
 
 @dataclass(slots=True, kw_only=True)

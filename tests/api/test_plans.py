@@ -18,11 +18,17 @@ def plan(client: FlaskClient, body: dict[str, object]) -> dict[str, object]:
 def test_a_plan_says_why_every_smaller_number_of_its_card_fails(client: FlaskClient) -> None:
     found = plan(client, LLAMA)
     best = found["recommendation"]
-    own = [row for row in found["rejected"] if row["gpu"] == best["gpu"]]
-    assert {row["cards"] for row in own if row["reason"] == "memory"} == set(
-        range(1, best["cards"])
-    )
-    assert all(row["short_by_bytes"] > 0 for row in own if row["reason"] == "memory")
+    short = [row for row in found["rejected"] if row["reason"] == "memory"]
+    own = [row for row in short if row["quantization"] == best["quantization"]]
+    assert {row["cards"] for row in own} == set(range(1, best["cards"]))
+    assert all(row["short_by_bytes"] > 0 for row in short)
+
+
+def test_better_formats_on_as_many_cards_have_a_reason_too(client: FlaskClient) -> None:
+    found = plan(client, LLAMA)
+    best = found["recommendation"]
+    rows = {row["quantization"]: row for row in found["rejected"] if row["reason"] == "memory"}
+    assert rows["none"]["cards"] == best["cards"]
 
 
 def test_the_recommended_placement_fits_when_it_is_estimated(client: FlaskClient) -> None:

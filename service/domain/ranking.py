@@ -1,0 +1,127 @@
+"""Which of several arrangements is better: one total order for each objective, and the frontier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from heapq import nsmallest
+
+from service.domain.hardware import Gpu
+from service.domain.requests import Objective, Pool
+from service.domain.search import Arrangement, Fit
+
+MICRO = 1_000_000
+NEVER = 1 << 62
+
+OrderKey = tuple[int | str, ...]
+
+
+@lru_cache(maxsize=4096)
+def hourly_micro_usd(gpu: Gpu) -> int:
+    """Price of a card for an hour in millionths of a dollar; beyond all prices where unknown."""
+    price = gpu.hourly_usd
+    return NEVER if price is None else int(price * MICRO)
+
+
+def cost(pool: Pool, cards: int) -> int:
+    """Price of so many cards for an hour; those without a price come after all others."""
+    return min(NEVER, hourly_micro_usd(pool.gpu) * cards)
+
+
+def power(pool: Pool, cards: int) -> int:
+    """Board power of so many cards; those whose power is not known come after all others."""
+    watts = pool.gpu.tdp_watts
+    return NEVER if watts is None else int(watts) * cards
+
+
+def fewest_cards_key(one: Arrangement) -> OrderKey:
+    """Fewest cards; least loss of quality; cheapest, then smallest card; then names.
+
+    Cards without a price come after those with one.
+    """
+    fit, pool = one.fit, one.pool
+    return (
+        fit.split.cards,
+        fit.format.quality_rank,
+        cost(pool, fit.split.cards),
+        fit.room.memory_bytes,
+        fit.split.pipeline,
+        fit.split.data,
+        -fit.format.quantization.group,
+        pool.gpu.id,
+        fit.format.quantization.id,
+        fit.format.cache.id,
+    )
+
+
+def lowest_cost_key(one: Arrangement) -> OrderKey:
+    """Cheapest by the hour, then as fewest-cards."""
+    return (cost(one.pool, one.fit.split.cards), *fewest_cards_key(one))
+
+
+def lowest_power_key(one: Arrangement) -> OrderKey:
+    """Least board power, then as fewest-cards."""
+    return (power(one.pool, one.fit.split.cards), *fewest_cards_key(one))
+
+
+def highest_quality_key(one: Arrangement) -> OrderKey:
+    """Least loss of quality, then as fewest-cards."""
+    return (one.fit.format.quality_rank, *fewest_cards_key(one))
+
+
+def least_memory_key(one: Arrangement) -> OrderKey:
+    """Least card memory in all, then as fewest-cards."""
+    return (one.fit.split.cards * one.fit.room.memory_bytes, *fewest_cards_key(one))
+
+
+OBJECTIVES: dict[Objective, Callable[[Arrangement], OrderKey]] = {
+    "fewest-cards": fewest_cards_key,
+    "lowest-cost": lowest_cost_key,
+    "lowest-power": lowest_power_key,
+    "highest-quality": highest_quality_key,
+    "least-memory": least_memory_key,
+}
+
+
+def best_pool(objective: Objective, pools: tuple[Pool, ...]) -> Pool:
+    """The pool of a class that comes first; the order inside a class is the same at any count."""
+    if objective == "lowest-power":
+        return min(pools, key=lambda pool: (power(pool, 1), cost(pool, 1), pool.gpu.id))
+    return min(pools, key=lambda pool: (cost(pool, 1), pool.gpu.id))
+
+
+def ranked(objective: Objective, fits: Iterable[Fit], count: int) -> list[Arrangement]:
+    """The `count` best arrangements, best first.
+
+    Every arrangement among the best belongs to a fit whose best pool is among the best fits, so
+    pools are told apart only inside those.
+    """
+    key = OBJECTIVES[objective]
+    leaders: dict[int, Pool] = {}
+    heads = []
+    for fit in fits:
+        place = id(fit.cards)
+        if place not in leaders:
+            leaders[place] = best_pool(objective, fit.cards.pools)
+        heads.append(Arrangement(pool=leaders[place], fit=fit))
+    kept = nsmallest(count, heads, key=key)
+    members = (Arrangement(pool=p, fit=head.fit) for head in kept for p in head.fit.cards.pools)
+    return nsmallest(count, members, key=key)
+
+
+def frontier(fits: Iterable[Fit], count: int) -> list[Arrangement]:
+    """Arrangements that no other beats in cards, quality and cost together."""
+    best: dict[tuple[int, int], tuple[int, Arrangement]] = {}
+    for fit in fits:
+        place = (fit.split.cards, fit.format.quality_rank)
+        pool = best_pool("lowest-cost", fit.cards.pools)
+        price = cost(pool, fit.split.cards)
+        held = best.get(place)
+        one = Arrangement(pool=pool, fit=fit)
+        if held is None or (price, fewest_cards_key(one)) < (held[0], fewest_cards_key(held[1])):
+            best[place] = (price, one)
+    points: list[tuple[int, int, int, Arrangement]] = []
+    for (cards, rank), (price, one) in sorted(best.items(), key=lambda item: item[0]):
+        if not any(c <= cards and r <= rank and p <= price for c, r, p, _ in points):
+            points.append((cards, rank, price, one))
+    return [one for _, _, _, one in points[:count]]

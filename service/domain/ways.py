@@ -1,0 +1,81 @@
+"""Ways to spread a model over cards: splits that divide it, and replicas of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from service.domain.architecture import Architecture
+from service.domain.precision import Quantization
+from service.domain.questions import Split
+from service.domain.rules import indivisible, indivisible_experts
+from service.domain.units import ceil_div
+
+
+def nodes_of(split: Split, cards_per_node: int) -> int:
+    """Nodes for all replicas: whole replicas share a node, larger ones take whole nodes."""
+    if split.ranks <= cards_per_node:
+        return ceil_div(split.data, cards_per_node // split.ranks)
+    return split.data * ceil_div(split.ranks, cards_per_node)
+
+
+@lru_cache(maxsize=65536)
+def split_of(tensor: int, pipeline: int, expert: int, data: int) -> Split:
+    """One object for each split, so that tables can share it."""
+    return Split(tensor=tensor, pipeline=pipeline, expert=expert, data=data)
+
+
+@lru_cache(maxsize=4096)
+def divisible_splits(
+    model: Architecture, quantization: Quantization, choices: SplitChoices
+) -> tuple[Split, ...]:
+    """Splits of one replica that divide a model, fewest ranks first, fewest stages first."""
+    combined = sorted(
+        (t * p, p, t, e)
+        for t in choices.tensor_parallel
+        for p in choices.pipeline_parallel
+        for e in choices.expert_parallel
+    )
+    splits = (split_of(t, p, e, 1) for _, p, t, e in combined)
+    return tuple(
+        split
+        for split in splits
+        if indivisible_experts(model, split) is None
+        and indivisible(model, quantization, split) is None
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitChoices:
+    """Degrees of parallelism that may be combined."""
+
+    tensor_parallel: tuple[int, ...]
+    pipeline_parallel: tuple[int, ...]
+    expert_parallel: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What bounds the ways of a class of cards."""
+
+    cards_per_node: int
+    max_nodes: int
+    max_cards: int
+    is_mig: bool
+
+
+@lru_cache(maxsize=1024)
+def ways_by_count(
+    splits: tuple[Split, ...], ground: Ground, most_replicas: int
+) -> tuple[tuple[Split, ...], ...]:
+    """At index n every way that takes exactly n cards: fewest ranks, then fewest stages, first."""
+    table: list[list[Split]] = [[] for _ in range(ground.max_cards + 1)]
+    for split in splits:
+        ranks = split.ranks
+        if split.tensor > ground.cards_per_node or (ground.is_mig and ranks > 1):
+            continue
+        for data in range(1, min(ground.max_cards // ranks, most_replicas) + 1):
+            way = split_of(split.tensor, split.pipeline, split.expert, data)
+            if nodes_of(way, ground.cards_per_node) <= ground.max_nodes:
+                table[ranks * data].append(way)
+    return tuple(tuple(row) for row in table)
