@@ -15,14 +15,10 @@ from service.api.body import MAX_BODY_BYTES
 from service.api.build import Catalogs
 from service.api.routes import BLUEPRINT
 from service.catalog.engines import load_engines, load_frameworks
-from service.catalog.formats import (
-    load_caches,
-    load_optimizers,
-    load_precisions,
-    load_quantizations,
-)
 from service.catalog.gpus import load_gpus
 from service.catalog.models import load_models
+from service.catalog.quantizations import load_quantizations
+from service.catalog.tables import load_caches, load_optimizers, load_precisions
 from service.domain.requests import Stock
 
 SERVICE_VERSION = "0.1.0"
@@ -50,7 +46,7 @@ def read_catalogs(config: Path, gpus_path: Path) -> Catalogs:
     """
     gpus, models = load_gpus(gpus_path), load_models(config / "models")
     precisions = load_precisions(config / "precisions.yaml")
-    quantizations = load_quantizations(config / "quantizations.yaml")
+    quantizations = load_quantizations(config)
     caches = load_caches(config / "kv_caches.yaml")
     kernels = frozenset(entry.kernel for entry in quantizations)
     engines = load_engines(config / "engines", kernels, frozenset(caches.entries))

@@ -4,6 +4,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from service.api.build import Catalogs
 from service.app import create_app
 
 
@@ -15,3 +16,9 @@ def app() -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def catalogs(app: Flask) -> Catalogs:
+    found: Catalogs = app.extensions["catalogs"]
+    return found

@@ -1,105 +1,74 @@
-"""Precisions, quantizations, cache types and optimizers: one file each, one shelf each."""
+"""config/formats.yaml: packed formats by name, by ggml's number and by safetensors' name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
-from service.catalog.shelf import Shelf, check, read_entries, shelf
+from service.catalog.errors import CatalogError
+from service.catalog.shelf import check, read_entries
 from service.catalog.strict_yaml import load
-from service.domain.engine import CachePrecision
-from service.domain.optimizer import Optimizer
-from service.domain.precision import PackedFormat, Precision, Quantization
-from service.domain.tensors import KINDS, Kind
-
-LINEAR_KINDS: tuple[Kind, ...] = ("attention", "mlp", "expert", "shared_expert")
-WORST_RANK = 8
-MAX_BITS = 64
+from service.domain.packing import PackedFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuantizationEntry:
-    """A quantization as its file states it: one format for several kinds, others by kind."""
+class FormatEntry:
+    """A format as its file states it; `fallback` is another one's name."""
 
     id: str
-    name: str
-    kernel: str
-    quality_rank: int
-    quality_loss: str
-    sources: tuple[str, ...]
-    format: PackedFormat | None = None
-    kinds: tuple[Kind, ...] = LINEAR_KINDS
-    formats: Mapping[Kind, PackedFormat] = field(default_factory=dict)
-    keeps: tuple[str, ...] = ()
-    group: int = 1
-    aliases: tuple[str, ...] = ()
-    notes: str = ""
-
-    def quantization(self) -> Quantization:
-        """The domain's noun."""
-        shared = {} if self.format is None else dict.fromkeys(self.kinds, self.format)
-        return Quantization(
-            id=self.id,
-            name=self.name,
-            kernel=self.kernel,
-            quality_rank=self.quality_rank,
-            quality_loss=self.quality_loss,
-            sources=self.sources,
-            formats={**shared, **self.formats},
-            keeps=self.keeps,
-            group=self.group,
-            aliases=self.aliases,
-            notes=self.notes,
-        )
+    layout: PackedFormat
+    fallback: str = ""
+    ggml: int | None = None
+    safetensors: tuple[str, ...] = ()
 
 
-def load_precisions(path: Path) -> Shelf[Precision]:
-    """Plain number formats.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Formats:
+    """Formats by the names under which configs and files know them."""
+
+    by_id: Mapping[str, PackedFormat]
+    by_ggml: Mapping[int, PackedFormat]
+    by_safetensors: Mapping[str, PackedFormat]
+
+    def pick(self, name: str, path: Path, place: str) -> PackedFormat:
+        """The format of a name that a catalog file uses.
+
+        Raises: CatalogError naming the place.
+        """
+        if name not in self.by_id:
+            raise CatalogError(f"no format {name!r}", file=str(path), place=place)
+        return self.by_id[name]
+
+
+@lru_cache(maxsize=8)
+def load_formats(path: Path) -> Formats:
+    """Formats with their fallbacks, each link resolved.
 
     Raises: CatalogError naming file, line, entry and field.
     """
-    entries = read_entries(Precision, load(path), path)
-    for entry in entries.values():
-        check(0 < entry.bits <= MAX_BITS, "must be 1 to 64", path, f"{entry.id}.bits")
-    return shelf("precision", entries, path, lambda entry: entry.aliases)
+    entries = read_entries(FormatEntry, load(path), path)
+    found: dict[str, PackedFormat] = {}
+    for name in entries:
+        _resolved(name, entries, found, path)
+    return Formats(
+        by_id=found,
+        by_ggml={e.ggml: found[e.id] for e in entries.values() if e.ggml is not None},
+        by_safetensors={name: found[e.id] for e in entries.values() for name in e.safetensors},
+    )
 
 
-def load_quantizations(path: Path) -> Shelf[Quantization]:
-    """Quantizations by id.
-
-    Raises: CatalogError naming file, line, entry and field.
-    """
-    entries = read_entries(QuantizationEntry, load(path), path)
-    for entry in entries.values():
-        rank = entry.quality_rank
-        check(0 <= rank <= WORST_RANK, "must be 0 to 8", path, f"{entry.id}.quality_rank")
-        check(bool(entry.sources), "needs at least one source", path, f"{entry.id}.sources")
-        check(entry.group >= 1, "must be at least 1", path, f"{entry.id}.group")
-        check(set(entry.formats) <= set(KINDS), "unknown kind", path, f"{entry.id}.formats")
-    nouns = {key: entry.quantization() for key, entry in entries.items()}
-    return shelf("quantization", nouns, path, lambda noun: noun.aliases)
-
-
-def load_caches(path: Path) -> Shelf[CachePrecision]:
-    """Types of KV cache.
-
-    Raises: CatalogError naming file, line, entry and field.
-    """
-    entries = read_entries(CachePrecision, load(path), path)
-    for entry in entries.values():
-        check(0 < entry.bits <= MAX_BITS, "must be 1 to 64", path, f"{entry.id}.bits")
-        check(bool(entry.sources), "needs at least one source", path, f"{entry.id}.sources")
-    return shelf("KV-cache precision", entries, path, lambda entry: entry.aliases)
-
-
-def load_optimizers(path: Path) -> Shelf[Optimizer]:
-    """Optimizers by id.
-
-    Raises: CatalogError naming file, line, entry and field.
-    """
-    entries = read_entries(Optimizer, load(path), path)
-    for entry in entries.values():
-        check(bool(entry.sources), "needs at least one source", path, f"{entry.id}.sources")
-        check(entry.block >= 1, "must be at least 1", path, f"{entry.id}.block")
-    return shelf("optimizer", entries, path, lambda entry: entry.aliases)
+def _resolved(
+    name: str, entries: Mapping[str, FormatEntry], found: dict[str, PackedFormat], path: Path
+) -> PackedFormat:
+    chain: list[str] = []
+    while name and name not in found:
+        check(name in entries, f"no format {name!r}", path, "fallback")
+        check(name not in chain, "fallbacks go round in a circle", path, f"{name}.fallback")
+        chain.append(name)
+        name = entries[name].fallback
+    last = found[name] if name else None
+    for key in reversed(chain):
+        last = found[key] = replace(entries[key].layout, id=key, fallback=last)
+    return found[chain[0]] if chain else found[name]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from service.domain.packing import PackedFormat
 from service.domain.tensors import Kind, Tensor, Tensors
-from service.domain.units import bytes_of_bits, ceil_div
+from service.domain.units import bytes_of_bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,60 +25,90 @@ class Precision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PackedFormat:
-    """How one matrix is stored: values, and scales a block, row, column or tensor.
+class Place:
+    """Where a tensor stands, and what of its model a quantization may ask for.
 
-    bits            bits a value
-    block_rows      output rows that share a scale
-    block_columns   input columns that share a scale; 0 means the whole row
-    block_bits      bits of scale and zero point a block (a ggml block counts whole: `bits` 0)
-    nested_blocks   blocks whose scales share a second scale of `nested_bits`
-    row_bits, column_bits, tensor_bits   further bits a row, a column, a tensor
+    layer, layers                       the block and how many there are; None outside the blocks
+    attention_layer, attention_layers   the same among the blocks that have attention
+    traits                              words of `MODEL_TRAITS` in `sums`
     """
 
-    bits: int = 0
-    block_rows: int = 1
-    block_columns: int = 0
-    block_bits: int = 0
-    nested_blocks: int = 0
-    nested_bits: int = 0
-    row_bits: int = 0
-    column_bits: int = 0
-    tensor_bits: int = 0
+    layer: int | None = None
+    layers: int = 0
+    attention_layer: int = 0
+    attention_layers: int = 0
+    traits: frozenset[str] = frozenset()
 
-    def bytes(self, rows: int, columns: int) -> int:
-        """Bytes of one rows × columns matrix.
 
-        M = ceil((r·c·b + B·b_B + ceil(B/n)·b_n + r·b_r + c·b_c + b_t) / 8)
-        B = ceil(r/g_r)·ceil(c/g_c)
+ANYWHERE = Place()
 
-        >>> PackedFormat(bits=4, block_columns=128, block_bits=20).bytes(4096, 4096)
-        8716288
-        """
-        blocks = 0
-        if self.block_bits:
-            blocks = ceil_div(rows, self.block_rows) * ceil_div(
-                columns, self.block_columns or columns
-            )
-        nested = (
-            ceil_div(blocks, self.nested_blocks) * self.nested_bits if self.nested_blocks else 0
-        )
-        return bytes_of_bits(
-            rows * columns * self.bits
-            + blocks * self.block_bits
-            + nested
-            + rows * self.row_bits
-            + columns * self.column_bits
-            + self.tensor_bits
+LAYER_PATTERNS: Mapping[str, Callable[[int, int], bool]] = {
+    "first 2": lambda layer, _: layer < 2,  # ruff: ignore[magic-value-comparison] - its name says it
+    "first 4": lambda layer, _: layer < 4,  # ruff: ignore[magic-value-comparison] - its name says it
+    "first 1/16": lambda layer, layers: layer < layers // 16,
+    "first 1/8": lambda layer, layers: layer < layers // 8,
+    "middle 3/4": lambda layer, layers: layers // 8 <= layer < 7 * layers // 8,
+    "more bits": lambda layer, layers: (
+        layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2  # ruff: ignore[magic-value-comparison] - as in the source
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Tensors that a quantization stores in one way; every condition that is given has to hold.
+
+    format   how they are stored; None leaves them in the base precision
+    kinds    kinds of tensor, empty for any
+    names    names of tensors, with `*`, empty for any
+    linear   matrices only: what is no linear layer's weight is left to later rules
+    layers   blocks by number
+    pattern  blocks by a word of `LAYER_PATTERNS`
+    when     words that the model's traits have to hold
+    """
+
+    format: PackedFormat | None = None
+    kinds: frozenset[Kind] = frozenset()
+    names: tuple[str, ...] = ()
+    linear: bool = False
+    layers: frozenset[int] | None = None
+    pattern: str = ""
+    when: frozenset[str] = frozenset()
+
+    @property
+    def by_layer(self) -> bool:
+        """Whether it holds in some blocks only."""
+        return self.layers is not None or bool(self.pattern)
+
+    def stands(self, place: Place, *, attention: bool) -> bool:
+        """Whether its conditions on the block hold."""
+        if self.layers is not None:
+            return place.layer in self.layers
+        if not self.pattern:
+            return True
+        if place.layer is None:
+            return False
+        if attention:
+            return LAYER_PATTERNS[self.pattern](place.attention_layer, place.attention_layers)
+        return LAYER_PATTERNS[self.pattern](place.layer, place.layers)
+
+    def holds(self, tensor: Tensor, place: Place) -> bool:
+        """Whether it decides the format of a tensor."""
+        return (
+            (tensor.linear or not self.linear)
+            and (not self.kinds or tensor.kind in self.kinds)
+            and (not self.names or any(fnmatchcase(tensor.name, name) for name in self.names))
+            and self.when <= place.traits
+            and self.stands(place, attention=tensor.kind == "attention")
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Quantization:
-    """A way to store the weights: a packed format for each kind of tensor that it packs.
+    """A way to store the weights: rules in order, of which the first that holds decides.
 
-    formats      by kind of tensor; kinds that are absent keep the base precision
-    keeps        names (with `*`) of tensors that keep the base precision whatever their kind
+    A tensor that no rule names keeps the base precision.
+
     group        input columns that tensor parallelism must not cut through, 1 for any
     kernel       family under which engines say what they run
     quality_rank 0 (as released) to 8, reference: the ranking of `config/quantizations.yaml`
@@ -89,31 +120,55 @@ class Quantization:
     quality_rank: int
     quality_loss: str
     sources: tuple[str, ...]
-    formats: Mapping[Kind, PackedFormat] = field(default_factory=dict)
-    keeps: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
     group: int = 1
     aliases: tuple[str, ...] = ()
     notes: str = ""
 
-    def packs(self, tensor: Tensor) -> bool:
-        """Whether this quantization stores the tensor in a packed format."""
-        return (
-            tensor.linear
-            and tensor.kind in self.formats
-            and not any(fnmatchcase(tensor.name, kept) for kept in self.keeps)
+    @property
+    def quantizes(self) -> bool:
+        """Whether it packs anything at all."""
+        return any(rule.format for rule in self.rules)
+
+    def form(self, tensor: Tensor, place: Place = ANYWHERE) -> PackedFormat | None:
+        """How a tensor is stored at its place; None in the base precision."""
+        for rule in self.rules:
+            if rule.holds(tensor, place):
+                return rule.format.for_columns(tensor.columns) if rule.format else None
+        return None
+
+    def packs(self, tensor: Tensor, place: Place = ANYWHERE) -> bool:
+        """Whether a linear layer's weight is stored in a packed format."""
+        return tensor.linear and self.form(tensor, place) is not None
+
+    def marks(self, place: Place) -> tuple[bool, ...]:
+        """What the rules see of a block: blocks with equal marks are stored alike."""
+        return tuple(
+            rule.stands(place, attention=attention)
+            for rule in self.rules
+            if rule.by_layer
+            for attention in (False, True)
         )
 
-    def weight_bytes(self, tensors: Tensors, precision: Precision) -> int:
-        """Bytes of a bill: packed tensors in their format, all others in the base precision.
+    def weight_bytes(
+        self,
+        tensors: Tensors,
+        precision: Precision,
+        place: Place = ANYWHERE,
+        tensor_parallel: int = 1,
+        expert_parallel: int = 1,
+    ) -> int:
+        """Bytes of a bill on one rank: packed tensors in their format, others in the precision.
 
         M = Σ_packed n·M_format(r, c) + ceil(e·Σ_kept n·r·c / 8)
+
+        The whole tensor decides the format, the rank's part of it the bytes.
         """
         packed, kept = 0, 0
         for tensor in tensors:
-            if self.packs(tensor):
-                packed += (
-                    self.formats[tensor.kind].bytes(tensor.rows, tensor.columns) * tensor.count
-                )
+            form, part = self.form(tensor, place), tensor.sharded(tensor_parallel, expert_parallel)
+            if form is None:
+                kept += part.elements
             else:
-                kept += tensor.elements
+                packed += form.bytes(part.rows, part.columns) * part.count
         return packed + precision.bytes(kept)

@@ -144,7 +144,7 @@ def cautions(serving: Serving, gpu: Gpu | None) -> tuple[Caution, ...]:
         )
     if gpu is not None:
         support = kernel_support(serving.engine, gpu, serving.quantization)
-        if support.path != "native" and serving.quantization.formats:
+        if support.path != "native" and serving.quantization.quantizes:
             found.append(
                 Caution(
                     code="weight-only",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -9,8 +10,55 @@ from itertools import accumulate
 from service.domain.architecture import Architecture, Stage
 from service.domain.caches import CacheRow, StateRow
 from service.domain.feed_forward import MixtureOfExperts
-from service.domain.precision import Precision, Quantization
+from service.domain.precision import Place, Precision, Quantization
 from service.domain.tensors import Tensors
+
+MODEL_TRAITS: Mapping[str, Callable[[Architecture, int], bool]] = {
+    "tied": lambda model, _: model.tied,
+    "falcon": lambda model, _: model.family == "falcon",
+    "gqa-4": lambda _, shared: shared >= 4,  # ruff: ignore[magic-value-comparison] - its name says it
+    "80-blocks": lambda model, shared: model.layer_count == 80 and shared > 1,  # ruff: ignore[magic-value-comparison] - its name says it
+    "experts-4": lambda model, _: experts(model) >= 4,  # ruff: ignore[magic-value-comparison] - its name says it
+    "8-experts": lambda model, _: experts(model) == 8,  # ruff: ignore[magic-value-comparison] - its name says it
+}
+
+
+def experts(model: Architecture) -> int:
+    """Routed experts of a layer, the most of any."""
+    parts = [part for kind in model.layer_kinds for part in kind.feed_forwards]
+    return max((p.experts for p in parts if isinstance(p, MixtureOfExperts)), default=0)
+
+
+def heads_per_kv_head(model: Architecture) -> int:
+    """Query heads that share a key head in the first block with both; latent keys serve all."""
+    for kind in model.layer_kinds:
+        heads = {t.name: t.heads for t in kind.tensors() if t.kind == "attention" and t.heads}
+        if "k_proj" in heads and "q_proj" in heads:
+            return heads["q_proj"] // heads["k_proj"]
+        if "kv_b_proj" in heads:
+            return heads["kv_b_proj"]
+    return 1
+
+
+@lru_cache(maxsize=2048)
+def places(model: Architecture) -> tuple[Place, ...]:
+    """The place of every block, and last the one of what stands around them."""
+    shared = heads_per_kv_head(model)
+    traits = frozenset(word for word, holds in MODEL_TRAITS.items() if holds(model, shared))
+    kinds = [any(t.kind == "attention" for t in kind.tensors()) for kind in model.layer_kinds]
+    attention = [kinds[index] for index in model.layer_order]
+    before = tuple(accumulate(attention, initial=0))
+    blocks = tuple(
+        Place(
+            layer=index,
+            layers=model.layer_count,
+            attention_layer=before[index],
+            attention_layers=before[-1],
+            traits=traits,
+        )
+        for index in range(model.layer_count)
+    )
+    return (*blocks, Place(layers=model.layer_count, traits=traits))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +81,33 @@ def weight_sums(
 ) -> WeightSums:
     """Weight bytes of one rank of a tensor × expert parallel group."""
 
-    def size(tensors: Tensors) -> int:
-        shards = tuple(tensor.sharded(tensor_parallel, expert_parallel) for tensor in tensors)
-        return quantization.weight_bytes(shards, precision)
+    def size(tensors: Tensors, place: Place) -> int:
+        return quantization.weight_bytes(
+            tensors, precision, place, tensor_parallel, expert_parallel
+        )
 
-    kinds = tuple(size(kind.tensors()) for kind in model.layer_kinds)
-    blocks = (kinds[index] for index in model.layer_order)
+    *stand, around = places(model)
+    known: dict[tuple[int, tuple[bool, ...]], int] = {}
+    blocks = []
+    for index, place in zip(model.layer_order, stand, strict=True):
+        alike = (index, quantization.marks(place))
+        if alike not in known:
+            known[alike] = size(model.layer_kinds[index].tensors(), place)
+        blocks.append(known[alike])
     return WeightSums(
         before=tuple(accumulate(blocks, initial=0)),
-        embeddings=size(model.embeddings),
-        towers=sum(size(tower.tensors()) for tower in model.towers),
-        head=size(model.head),
+        embeddings=size(model.embeddings, around),
+        towers=sum(size(tower.tensors(), around) for tower in model.towers),
+        head=size(model.head, around),
     )
+
+
+def model_weight_bytes(
+    model: Architecture, quantization: Quantization, precision: Precision
+) -> int:
+    """Weight bytes of the whole model on one card."""
+    sums = weight_sums(model, quantization, precision, 1, 1)
+    return sums.before[-1] + sums.embeddings + sums.towers + sums.head
 
 
 def stage_weight_bytes(model: Architecture, sums: WeightSums, stage: Stage) -> int:

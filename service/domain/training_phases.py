@@ -156,7 +156,7 @@ def dequantization_bytes(run: TrainingRun) -> int:
 
     Source: bitsandbytes `autograd/_functions.py`, MatMul4Bit.
     """
-    if run.lora is None or not run.quantization.formats:
+    if run.lora is None or not run.quantization.quantizes:
         return 0
     packed = [t.rows * t.columns for t in counts(run.model).bill if run.quantization.packs(t)]
     return 2 * max(packed, default=0)

@@ -176,7 +176,7 @@ def training_option(search: TrainingSearch, pool: Pool, cards: int) -> Option:
     run, phases = search.run(cards)
     per_node, _, _ = bounded(pool, search.request.limits)
     memory, need = memory_bytes(pool), search.need_bytes(cards)
-    rank = quality_rank(run.model, run.quantization) if run.quantization.formats else 0
+    rank = quality_rank(run.model, run.quantization) if run.quantization.quantizes else 0
     watts = pool.gpu.tdp_watts
     return Option(
         gpu=pool.gpu,

@@ -122,10 +122,10 @@ def resolved_training(frame: Frame, wish: TrainingWish, stock: Stock, notes: Not
     """A training run with every default filled in."""
     method = chosen(wish, "method", notes)
     quantization = frame.quantization
-    if method == "qlora" and not quantization.formats:
+    if method == "qlora" and not quantization.quantizes:
         quantization = stock.quantizations[QLORA_QUANTIZATION]
         notes.default("quantization", quantization.id, "QLoRA's own format")
-    elif method == "full" and quantization.formats:
+    elif method == "full" and quantization.quantizes:
         raise InvalidRequest(
             "quantization", f"{quantization.id} weights cannot be trained; use qlora"
         )

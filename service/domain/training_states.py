@@ -9,8 +9,9 @@ from functools import lru_cache
 from service.domain.architecture import Architecture, counts
 from service.domain.errors import InvalidRequest
 from service.domain.optimizer import Optimizer
-from service.domain.precision import Precision, Quantization
+from service.domain.precision import Precision
 from service.domain.questions import Lora, TrainingRun
+from service.domain.sums import model_weight_bytes
 from service.domain.tensors import Tensor, Tensors, elements
 from service.domain.units import ceil_div
 
@@ -129,16 +130,11 @@ def trainable_widths(run: TrainingRun) -> RegimeWidths:
     return regime_widths(run) if run.lora is None else plain_widths(run.lora.precision)
 
 
-@lru_cache(maxsize=2048)
-def _frozen_bytes(model: Architecture, quantization: Quantization, precision: Precision) -> int:
-    return quantization.weight_bytes(counts(model).bill, precision)
-
-
 def weight_bytes(run: TrainingRun) -> int:
     """Weights of the model before sharding. [B]"""
     if run.lora is None:
         return run.model.parameters * regime_widths(run).weight
-    return _frozen_bytes(run.model, run.quantization, run.precision)
+    return model_weight_bytes(run.model, run.quantization, run.precision)
 
 
 def adapter_bytes(run: TrainingRun) -> int:

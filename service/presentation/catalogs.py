@@ -10,7 +10,7 @@ from service.domain.architecture import Architecture
 from service.domain.engine import Engine
 from service.domain.hardware import Gpu
 from service.domain.optimizer import Optimizer
-from service.domain.precision import Quantization
+from service.domain.precision import Quantization, Rule
 from service.domain.sums import cached_elements_per_token
 from service.domain.units import bytes_of_bits
 
@@ -55,6 +55,17 @@ def model_view(model: Architecture) -> dict[str, Any]:
     }
 
 
+def rule_view(rule: Rule) -> dict[str, Any]:
+    """One rule of a quantization: the first that holds for a tensor decides its format."""
+    return {
+        "kinds": sorted(rule.kinds),
+        "names": list(rule.names),
+        "layers": rule.pattern or (sorted(rule.layers) if rule.layers is not None else None),
+        "when": sorted(rule.when),
+        "format": rule.format.id if rule.format else None,
+    }
+
+
 def quantization_view(entry: Quantization) -> dict[str, Any]:
     """A quantization."""
     return {
@@ -64,7 +75,8 @@ def quantization_view(entry: Quantization) -> dict[str, Any]:
         "kernel": entry.kernel,
         "quality": {"rank": entry.quality_rank, "loss": entry.quality_loss},
         "group": entry.group,
-        "formats": {kind: asdict(form) for kind, form in entry.formats.items()},
+        "rules": [rule_view(rule) for rule in entry.rules],
+        "notes": entry.notes,
         "sources": list(entry.sources),
     }
 
