@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from service.catalog.errors import CatalogError
 from service.catalog.shelf import Shelf, check, shelf
-from service.catalog.strict_yaml import load
+from service.catalog.strict_yaml import Lines, load
 from service.catalog.structure import structure
-from service.domain.engine import Engine, Policy, Profile, Spread, Support, version_key
+from service.domain.engine import Doubt, Engine, Policy, Support
 from service.domain.framework import Framework, FrameworkProfile
+from service.domain.profiles import PROFILES, EngineKind, Profile, Spread, version_key
 
 Letter = Literal["N", "W", "-"]
 SUPPORT_PATHS: Mapping[str, Literal["native", "weight-only"]] = {"N": "native", "W": "weight-only"}
@@ -22,10 +24,14 @@ N = TypeVar("N", "Engine", "Framework")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineFile:
-    """An engine as its file states it."""
+    """An engine as its file states it.
+
+    ranges  term -> how far readings lie from it where none are at hand to say
+    """
 
     id: str
     name: str
+    kind: EngineKind
     policy: Policy
     launch: str
     splits: bool
@@ -35,6 +41,7 @@ class EngineFile:
     runs: Mapping[str, Mapping[str, Letter]]
     reasons: Mapping[str, str]
     caches: Mapping[str, Mapping[str, Letter]]
+    ranges: Mapping[str, Doubt]
     profiles: tuple[Profile, ...]
 
     def engine(self) -> Engine:
@@ -43,8 +50,10 @@ class EngineFile:
         return Engine(
             id=self.id,
             name=self.name,
+            kind=self.kind,
             policy=self.policy,
             profiles=self.profiles,
+            doubts=self.ranges,
             hardware={key: kind for kind, keys in self.hardware.items() for key in keys},
             runs={name: self._row(name, row) for name, row in {**refused, **self.runs}.items()},
             caches={name: self._row(name, row) for name, row in self.caches.items()},
@@ -92,11 +101,47 @@ def load_engines(folder: Path, kernels: frozenset[str], caches: frozenset[str]) 
     """
 
     def read(path: Path) -> Engine:
-        entry = structure(EngineFile, load(path))
+        entry = engine_file(load(path))
         _check_engine(entry, kernels, caches, path)
         return entry.engine()
 
     return _folder("engine", folder, read)
+
+
+def engine_file(data: Lines) -> EngineFile:
+    """An engine's file, its profiles in the shape of the engine's kind.
+
+    Each profile states what changed since the one before it, with the sources of the change.
+    Raises: CatalogError naming the field.
+    """
+    shape = PROFILES.get(data.get("kind", ""))
+    if shape is None:
+        raise CatalogError(f"must be one of {', '.join(PROFILES)}", place="kind")
+    rows = data.get("profiles")
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise CatalogError("must be a list of mappings", place="profiles")
+    profiles = tuple(structure(shape, row) for row in accumulate(rows, changed))
+    return structure(EngineFile, without(data, "profiles"), profiles=profiles)
+
+
+def changed(before: Mapping[str, Any], row: Mapping[str, Any]) -> Lines:
+    """A row over the one before it; sources are kept until they are replaced."""
+    merged = Lines({**before, **row})
+    merged.line_of = {**line_numbers(before), **line_numbers(row)}
+    merged["sources"] = {**before.get("sources", {}), **row.get("sources", {})}
+    return merged
+
+
+def without(data: Lines, key: str) -> Lines:
+    """A mapping less one key, its lines kept."""
+    rest = Lines({name: value for name, value in data.items() if name != key})
+    rest.line_of = data.line_of
+    return rest
+
+
+def line_numbers(data: Mapping[str, Any]) -> dict[str, int]:
+    """Lines of a mapping's keys, where it came from a file."""
+    return data.line_of if isinstance(data, Lines) else {}
 
 
 def load_frameworks(folder: Path) -> Shelf[Framework]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from service.domain.architecture import Architecture, counts
-from service.domain.engine import BatchDefaults, CachePrecision
+from service.domain.engine import CachePrecision
 from service.domain.hardware import Gpu
 from service.domain.precision import Precision, Quantization
+from service.domain.profiles import BatchDefaults
 from service.domain.requests import PlanLimits, PlanRequest, Pool, ServingWish, Stock
 from service.domain.resolving import (
     NO_QUANTIZATION,

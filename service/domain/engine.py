@@ -1,22 +1,15 @@
-"""Inference engines: what each version holds back, assumes, and runs on which hardware."""
+"""Inference engines: what each version assumes, how sure its terms are, and what it runs where."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from service.domain.profiles import EngineKind, Profile, version_key
+
 Path = Literal["native", "weight-only", "emulated"]
-Policy = Literal["of-total", "none"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """A measured or derived quantity with the range that holds nine of ten readings."""
-
-    low: float
-    expected: float
-    high: float
+Policy = Literal["of-total", "of-available", "of-free", "margin", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,71 +18,6 @@ class Support:
 
     path: Path | None
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchDefaults:
-    """Default batch limits on cards of at least `min_card_gib`, the excepted families aside."""
-
-    min_card_gib: float
-    max_sequences: int
-    max_batched_tokens: int
-    except_products: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ByRanks:
-    """A quantity in GiB that depends on the ranks of a tensor-parallel group."""
-
-    ranks: int
-    gib: Spread
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """Constants and defaults of one version range of an engine.
-
-    since                 first version of the range
-    memory_utilization    share of the card's total that the engine takes
-    batch_defaults        first entry whose card size fits applies
-    block_tokens          tokens of one KV block
-    sampler_copies        fp32 copies of the logits of all sequences that sampling holds
-    sampler_hidden_copies copies of the hidden states of a step that live beside them
-    sampler_gib           constant of the sampler's peak
-    forward_width_copies, forward_hidden_copies, forward_gib   same for the forward pass
-    expert_workspace      whether routed experts keep a persistent workspace
-    activation_relative, activation_gib   half-width of the range: share and constant
-    context_gib           used on the card before the model is loaded; outside the budget
-    expert_context_gib    additional for the expert-parallel communicator of mixtures
-    non_torch_gib         allocated outside torch while loading; inside the budget
-    graph_base_gib, graph_layer_gib, graph_mixture_gib, graph_relative   CUDA graphs
-    graphs_in_budget      whether the engine sets graph memory aside inside its budget
-    weights_relative      excess of loaded weights over the checkpoint: share and constant
-    """
-
-    since: str
-    memory_utilization: float
-    batch_defaults: tuple[BatchDefaults, ...]
-    block_tokens: int
-    sampler_copies: float
-    sampler_hidden_copies: float
-    sampler_gib: float
-    forward_width_copies: float
-    forward_hidden_copies: float
-    forward_gib: float
-    expert_workspace: bool
-    activation_relative: float
-    activation_gib: float
-    context_gib: tuple[ByRanks, ...]
-    expert_context_gib: float
-    non_torch_gib: tuple[ByRanks, ...]
-    graph_base_gib: float
-    graph_layer_gib: float
-    graph_mixture_gib: float
-    graph_relative: float
-    graphs_in_budget: bool
-    weights_gib: Spread
-    sources: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,17 +31,37 @@ class CachePrecision:
     aliases: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """How far nine of ten readings lie from a term's formula, as shares of it and in GiB.
+
+    low = m·(1 + low_share) + low_gib;  high = m·(1 + high_share) + high_gib
+    """
+
+    low_share: float = 0.0
+    high_share: float = 0.0
+    low_gib: float = 0.0
+    high_gib: float = 0.0
+
+
+SURE = Doubt()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Engine:
     """An inference engine with its version profiles, newest last.
 
+    kind       which terms and which shape of profile it has
+    policy     which budget it takes of a card
     hardware   class of hardware by compute capability or gfx name, e.g. "9.0" -> "hopper"
     runs       kernel family -> hardware class -> what happens; absent means it does not run
     caches     KV-cache type -> hardware class -> what happens
+    doubts     term -> how far readings lie from its formula
     """
 
     id: str
     name: str
+    kind: EngineKind
     policy: Policy
     profiles: tuple[Profile, ...]
     hardware: Mapping[str, str]
@@ -123,6 +71,7 @@ class Engine:
     splits: bool
     sources: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    doubts: Mapping[str, Doubt] = field(default_factory=dict)
 
     def profile(self, version: str | None) -> Profile:
         """The profile of a version; the newest known where none is named."""
@@ -132,19 +81,6 @@ class Engine:
         known = [entry for entry in self.profiles if version_key(entry.since) <= wanted]
         return known[-1] if known else self.profiles[0]
 
-
-def version_key(version: str) -> tuple[int, ...]:
-    """A version as numbers that compare: "0.19.0" and "0.19" alike, suffixes cut off."""
-    numbers = []
-    for part in version.split(".")[:4]:
-        digits = "".join(character for character in part if character.isdigit())
-        if not digits or not part[0].isdigit():
-            break
-        numbers.append(int(digits[:6]))
-    return tuple(numbers + [0] * (4 - len(numbers)))
-
-
-def by_ranks(table: tuple[ByRanks, ...], ranks: int) -> Spread:
-    """The row of the largest rank count that is not above `ranks`."""
-    fitting = [row for row in table if row.ranks <= ranks]
-    return (fitting or list(table))[-1].gib
+    def doubt(self, term: str) -> Doubt:
+        """How sure a term is."""
+        return self.doubts.get(term, SURE)

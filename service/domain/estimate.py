@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from service.domain.budgets import Offer
 from service.domain.judging import (
-    StageNeed,
+    Need,
     serving_budget,
     serving_headroom,
     serving_limits,
+    serving_offer,
     stage_needs,
     tightest,
     verdict,
@@ -59,10 +61,10 @@ def serving_estimate(
     """Memory of a served model on its fullest card."""
     serving = resolved_serving(frame, wish, stock, notes)
     refuse_unsupported(serving, request.gpu)
-    needs = stage_needs(serving)
-    fullest = tightest(needs)
-    budget = _budget(request, serving, frame.card.memory_bytes)
-    judged = _judged(needs, budget, request.risk) if budget else None
+    explained = stage_needs(serving)
+    fullest, memory = tightest(explained), frame.card.memory_bytes
+    needs = tuple(one.need for one in explained)
+    offer = serving_offer(serving.profile, memory, serving.memory_utilization) if memory else None
     return Estimate(
         model=request.model,
         precision=frame.precision.id,
@@ -71,44 +73,52 @@ def serving_estimate(
         per_card=PerCard(terms=fullest.terms, stage=fullest.stage.index),
         total_bytes=_total_bytes(serving, needs),
         cards=serving.split.cards,
-        card=budget,
-        judgement=judged,
-        limits=serving_limits(serving, needs, budget, request.risk) if budget else None,
+        card=_budget(request, serving, fullest.need, offer),
+        judgement=_judged(serving, needs, offer, request.risk),
+        limits=serving_limits(serving, needs, offer, request.risk) if offer else None,
         readings=None,
         phases=(),
         assumptions=tuple(notes.found),
-        warnings=(*cautions(serving, request.gpu), *_budget_cautions(needs, budget)),
+        warnings=(*cautions(serving, request.gpu), *_budget_cautions(serving, needs, offer)),
     )
 
 
-def _budget(request: EstimateRequest, serving: Serving, memory_bytes: int | None) -> Budget | None:
-    if memory_bytes is None:
+def _budget(
+    request: EstimateRequest, serving: Serving, need: Need, offer: Offer | None
+) -> Budget | None:
+    if offer is None:
         return None
     gpu = request.gpu.id if request.gpu else None
-    return serving_budget(serving, gpu, memory_bytes, serving.memory_utilization)
+    return serving_budget(serving, need, gpu, offer, request.risk)
 
 
-def _judged(needs: tuple[StageNeed, ...], budget: Budget, risk: Risk) -> Verdicts:
-    headroom = min(serving_headroom(need, budget, risk) for need in needs)
-    return verdict(headroom, budget.memory_bytes)
+def _judged(
+    serving: Serving, needs: tuple[Need, ...], offer: Offer | None, risk: Risk
+) -> Verdicts | None:
+    if offer is None:
+        return None
+    headroom = min(serving_headroom(serving, need, offer, risk) for need in needs)
+    return verdict(headroom, offer.memory_bytes)
 
 
-def _total_bytes(serving: Serving, needs: tuple[StageNeed, ...]) -> int:
-    replica = sum(need.inside.expected + need.outside.expected for need in needs)
+def _total_bytes(serving: Serving, needs: tuple[Need, ...]) -> int:
+    replica = sum(need.amount.expected for need in needs)
     return replica * serving.split.tensor * serving.split.data
 
 
-def _budget_cautions(needs: tuple[StageNeed, ...], budget: Budget | None) -> tuple[Caution, ...]:
-    if budget is None or budget.policy == "none":
+def _budget_cautions(
+    serving: Serving, needs: tuple[Need, ...], offer: Offer | None
+) -> tuple[Caution, ...]:
+    if offer is None or serving.engine.policy != "of-total":
         return ()
-    beside = budget.memory_bytes - budget.budget_bytes
+    beside = offer.memory_bytes - int(offer.memory_bytes * offer.share)
     outside = max(need.outside.high for need in needs)
     if outside <= beside:
         return ()
     return (
         Caution(
             code="utilization-too-high",
-            message=f"memory_utilization {budget.memory_utilization} leaves {beside} bytes for "
+            message=f"memory_utilization {offer.share} leaves {beside} bytes for "
             f"what the engine holds outside its budget, which may take {outside}; lower it",
         ),
     )

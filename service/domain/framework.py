@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from service.domain.engine import Spread, version_key
+from service.domain.profiles import Spread, version_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

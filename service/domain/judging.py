@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.domain.architecture import Stage, stages
-from service.domain.engine import Profile
+from service.domain.budgets import (
+    POLICIES,
+    Offer,
+    Sides,
+    budget_bytes,
+    left_bytes,
+    room_bytes,
+)
+from service.domain.engine import Engine, Policy
+from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving
 from service.domain.requests import Risk
-from service.domain.results import Amount, Budget, Limits, Term, Verdicts, total
+from service.domain.results import NOTHING, Amount, Budget, Limits, Term, Verdicts
 from service.domain.serving_terms import (
+    forms,
+    pool,
     sequence_cache_bytes,
     serving_terms,
-    terms_beside_weights,
     weight_amount,
 )
-from service.domain.units import ceil_div
+from service.domain.units import bytes_of_gib, ceil_div
 
 TIGHT_SHARE = 0.03
 """A fit with less than this share of the card left is called tight."""
@@ -25,41 +35,115 @@ UTILIZATION_STEP = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What one stage needs by side of the budget, without the words."""
+
+    stage: Stage
+    inside: Amount
+    cache: Amount
+    beside: Amount
+    before: Amount
+
+    def sides(self, risk: Risk) -> Sides:
+        """The need at one bound."""
+        return Sides(
+            inside=at_risk(self.inside, risk),
+            cache=at_risk(self.cache, risk),
+            beside=at_risk(self.beside, risk),
+            before=at_risk(self.before, risk),
+        )
+
+    @property
+    def amount(self) -> Amount:
+        """All sides together."""
+        return self.inside + self.cache + self.beside + self.before
+
+    @property
+    def outside(self) -> Amount:
+        """What the engine does not count inside its share."""
+        return self.beside + self.before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageNeed:
-    """What one stage needs, apart by what the engine counts inside its budget."""
+    """What one stage needs, with its terms explained."""
 
     stage: Stage
     terms: tuple[Term, ...]
-    inside: Amount
-    outside: Amount
-    cache: Amount
-    sequence_bytes: int
-
-    @property
-    def fixed(self) -> Amount:
-        """What is inside the budget beside the cache."""
-        return Amount(
-            low=self.inside.low - self.cache.low,
-            expected=self.inside.expected - self.cache.expected,
-            high=self.inside.high - self.cache.high,
-        )
+    need: Need
 
 
 def stage_need(serving: Serving, stage: Stage) -> StageNeed:
-    """Terms of one stage, summed by side of the budget."""
+    """Terms of one stage, and their sums by side."""
     terms = serving_terms(serving, stage)
     return StageNeed(
         stage=stage,
         terms=terms,
-        inside=total(tuple(term for term in terms if term.in_budget)),
-        outside=total(tuple(term for term in terms if not term.in_budget)),
-        cache=total(tuple(term for term in terms if term.name == "kv_cache")),
-        sequence_bytes=sequence_cache_bytes(serving, stage, serving.context_tokens),
+        need=summed(stage, tuple((term.side, term.amount) for term in terms)),
     )
 
 
+def loads_beside_weights(serving: Serving) -> tuple[Need, ...]:
+    """Every stage's need but its weights; no term of it depends on how those are stored.
+
+    No words are built: a search asks for thousands of these.
+    """
+    kept = forms(serving)[1:]
+    return tuple(
+        summed(stage, tuple((form.side(serving), form.amount(serving, stage)) for form in kept))
+        for stage in stages_of(serving)
+    )
+
+
+def weight_loads(placement: Placement, engine: Engine, profile: Profile) -> tuple[Amount, ...]:
+    """Weights of every stage."""
+    return tuple(weight_amount(placement, engine, profile, stage) for stage in stages_of(placement))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heaviest:
+    """Over all stages, at the caller's risk: those that no other exceeds on every side. [B]
+
+    inside        most inside the budget, cache included
+    whole         most on all sides together
+    outside_high  most outside the budget at the high bound
+    """
+
+    sides: tuple[Sides, ...]
+    inside: int
+    whole: int
+    outside_high: int
+
+
+def heaviest(weights: tuple[Amount, ...], loads: tuple[Need, ...], risk: Risk) -> Heaviest:
+    """The heaviest stages of a question, weights included."""
+    found = {
+        replace(load.sides(risk), inside=at_risk(load.inside, risk) + at_risk(size, risk))
+        for size, load in zip(weights, loads, strict=True)
+    }
+    return Heaviest(
+        sides=tuple(one for one in found if not any(other.exceeds(one) for other in found)),
+        inside=max(one.inside + one.cache for one in found),
+        whole=max(one.inside + one.cache + one.beside + one.before for one in found),
+        outside_high=max(load.outside.high for load in loads),
+    )
+
+
+def summed(stage: Stage, parts: tuple[tuple[str, Amount], ...]) -> Need:
+    """Amounts by side."""
+    found = dict.fromkeys(("inside", "cache", "beside", "before"), NOTHING)
+    for side, amount in parts:
+        found[side] += amount
+    return Need(stage=stage, **found)
+
+
+def stages_of(placement: Placement) -> tuple[Stage, ...]:
+    """Pipeline stages of a question."""
+    return stages(placement.model, placement.split.pipeline)
+
+
 def stage_needs(serving: Serving) -> tuple[StageNeed, ...]:
-    """The need of every pipeline stage."""
+    """The need of every pipeline stage, explained."""
     return tuple(stage_need(serving, stage) for stage in stages_of(serving))
 
 
@@ -68,105 +152,38 @@ def at_risk(amount: Amount, risk: Risk) -> int:
     return amount.high if risk == "high" else amount.expected
 
 
+def serving_offer(profile: Profile, memory_bytes: int, utilization: float) -> Offer:
+    """A card as the engine takes it."""
+    return Offer(
+        memory_bytes=memory_bytes,
+        share=utilization,
+        margin_bytes=bytes_of_gib(profile.margin_gib),
+    )
+
+
 def serving_budget(
-    serving: Serving, gpu: str | None, memory_bytes: int, utilization: float
+    serving: Serving, need: Need, gpu: str | None, offer: Offer, risk: Risk
 ) -> Budget:
-    """The share of a card that the engine takes: all of it where it sets no share."""
-    if serving.engine.policy == "none":
-        return Budget(gpu=gpu, memory_bytes=memory_bytes, budget_bytes=memory_bytes, policy="none")
+    """The part of a card that the engine takes, as it is reported."""
+    policy = serving.engine.policy
     return Budget(
         gpu=gpu,
-        memory_bytes=memory_bytes,
-        budget_bytes=int(memory_bytes * utilization),
-        policy=serving.engine.policy,
-        memory_utilization=utilization,
+        memory_bytes=offer.memory_bytes,
+        budget_bytes=budget_bytes(policy, offer, need.sides(risk)),
+        policy=policy,
+        memory_utilization=offer.share if POLICIES[policy].takes_share else None,
     )
 
 
-def serving_headroom(need: StageNeed, budget: Budget, risk: Risk) -> int:
-    """Bytes left on a card, negative where they are missing. [B]"""
-    inside, outside = at_risk(need.inside, risk), at_risk(need.outside, risk)
-    one = Heaviest(
-        inside=inside, outside=outside, outside_high=need.outside.high, whole=inside + outside
-    )
-    return left_bytes(budget.policy, budget.memory_bytes, budget.memory_utilization or 1.0, one)
-
-
-def left_bytes(policy: str, memory_bytes: int, share: float, need: Heaviest) -> int:
-    """Bytes left on a card of which an engine takes a share, negative where they are missing. [B]
-
-    With a share of the total (vLLM): the smaller of what is left inside the budget, and of what
-    the card has left beside the budget for context and communicators.
-    """
-    if policy == "none":
-        return memory_bytes - need.whole
-    budget = int(memory_bytes * share)
-    return min(budget - need.inside, memory_bytes - budget - need.outside)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """What one stage needs at the caller's risk, by side of the budget. [B]"""
-
-    inside: int
-    outside: int
-    outside_high: int
-
-
-def loads_beside_weights(serving: Serving, risk: Risk) -> tuple[Load, ...]:
-    """Every stage's load but its weights; no term of it depends on how those are stored."""
-    return tuple(_load(serving, stage, risk) for stage in stages_of(serving))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heaviest:
-    """Over all stages: the most inside, outside and on both sides together. [B]"""
-
-    inside: int
-    outside: int
-    outside_high: int
-    whole: int
-
-
-def heaviest(weights: tuple[int, ...], loads: tuple[Load, ...]) -> Heaviest:
-    """The heaviest stages of a question, weights included."""
-    inside = [size + load.inside for size, load in zip(weights, loads, strict=True)]
-    return Heaviest(
-        inside=max(inside),
-        outside=max(load.outside for load in loads),
-        outside_high=max(load.outside_high for load in loads),
-        whole=max(size + load.outside for size, load in zip(inside, loads, strict=True)),
-    )
-
-
-def _load(serving: Serving, stage: Stage, risk: Risk) -> Load:
-    inside = outside = outside_high = 0
-    for term in terms_beside_weights(serving, stage):
-        size = at_risk(term.amount, risk)
-        if term.in_budget:
-            inside += size
-        else:
-            outside += size
-            outside_high += term.amount.high
-    return Load(inside=inside, outside=outside, outside_high=outside_high)
-
-
-def weight_loads(placement: Placement, profile: Profile, risk: Risk) -> tuple[int, ...]:
-    """Weights of every stage at the caller's risk. [B]"""
-    split = stages_of(placement)
-    return tuple(at_risk(weight_amount(placement, profile, stage), risk) for stage in split)
-
-
-def stages_of(placement: Placement) -> tuple[Stage, ...]:
-    """Pipeline stages of a question."""
-    return stages(placement.model, placement.split.pipeline)
-
-
-def budget_share_bytes(serving: Serving, memory_bytes: int) -> int:
+def budget_bytes_of(serving: Serving, need: Need, memory_bytes: int, risk: Risk) -> int:
     """What the engine takes of a card for itself. [B]"""
-    if serving.engine.policy == "none":
-        return memory_bytes
-    return int(memory_bytes * serving.memory_utilization)
+    offer = serving_offer(serving.profile, memory_bytes, serving.memory_utilization)
+    return budget_bytes(serving.engine.policy, offer, need.sides(risk))
+
+
+def serving_headroom(serving: Serving, need: Need, offer: Offer, risk: Risk) -> int:
+    """Bytes left on a card, negative where they are missing. [B]"""
+    return left_bytes(serving.engine.policy, offer, need.sides(risk))
 
 
 def verdict(headroom_bytes: int, memory_bytes: int) -> Verdicts:
@@ -177,48 +194,41 @@ def verdict(headroom_bytes: int, memory_bytes: int) -> Verdicts:
     return Verdicts(verdict="tight" if tight else "fits", headroom_bytes=headroom_bytes)
 
 
-def feasible_utilization(
-    serving: Serving, needs: tuple[StageNeed, ...], memory_bytes: int
-) -> float:
-    """The engine's share, lowered in steps of 0.01 until what lies beside it has room.
+def usable_share(policy: Policy, share: float, outside_bytes: int, memory_bytes: int) -> float:
+    """A share of a card's total, lowered in whole hundredths until what lies beside it has room.
 
     M_out ≤ (1 - u) · M  ⇒  u ≤ 1 - M_out / M
     """
-    outside = max(need.outside.high for need in needs)
-    return usable_share(serving.memory_utilization, outside, memory_bytes)
-
-
-def usable_share(share: float, outside_bytes: int, memory_bytes: int) -> float:
-    """A share of a card, lowered in whole hundredths until `outside_bytes` fit beside it."""
+    if policy != "of-total":
+        return share
     room = (memory_bytes - outside_bytes) * 100 // memory_bytes * UTILIZATION_STEP
     return max(UTILIZATION_STEP, min(share, round(room, 2)))
 
 
 def tightest(needs: tuple[StageNeed, ...], risk: Risk = "high") -> StageNeed:
     """The stage whose rank needs most."""
-    return max(needs, key=lambda need: at_risk(need.inside, risk) + at_risk(need.outside, risk))
+    return max(needs, key=lambda one: at_risk(one.need.amount, risk))
 
 
-def cache_room_bytes(need: StageNeed, budget: Budget, risk: Risk) -> int:
-    """What a stage's rank has left for the cache. [B]"""
-    outside = at_risk(need.outside, risk) if budget.policy == "none" else 0
-    return max(0, budget.budget_bytes - at_risk(need.fixed, risk) - outside)
-
-
-def serving_limits(
-    serving: Serving, needs: tuple[StageNeed, ...], budget: Budget, risk: Risk
-) -> Limits:
+def serving_limits(serving: Serving, needs: tuple[Need, ...], offer: Offer, risk: Risk) -> Limits:
     """What the space for the cache holds: on the stage that holds fewest sequences."""
-    rooms = [(need, cache_room_bytes(need, budget, risk)) for need in needs]
-    need, room = min(rooms, key=lambda pair: pair[1] / max(1, pair[0].sequence_bytes))
-    concurrency = room // need.sequence_bytes if need.sequence_bytes else serving.max_sequences
-    per_token = ceil_div(need.sequence_bytes, max(1, serving.context_tokens))
+    policy, context = serving.engine.policy, serving.context_tokens
+    rooms = [
+        (
+            need.stage,
+            max(0, room_bytes(policy, offer, need.sides(risk))),
+            sequence_cache_bytes(serving, need.stage, context),
+        )
+        for need in needs
+    ]
+    stage, room, one = min(rooms, key=lambda row: row[1] / max(1, row[2]))
+    concurrency = room // one if one else serving.max_sequences
     return Limits(
         kv_cache_capacity_bytes=room,
-        kv_cache_capacity_tokens=room * serving.context_tokens // max(1, need.sequence_bytes),
-        kv_bytes_per_token=per_token,
+        kv_cache_capacity_tokens=pool(serving).tokens(serving, stage, room),
+        kv_bytes_per_token=ceil_div(one, max(1, context)),
         max_concurrency=concurrency * serving.split.data,
-        max_context_tokens=max_context_tokens(serving, need.stage, room),
+        max_context_tokens=max_context_tokens(serving, stage, room),
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from service.domain.judging import (
-    feasible_utilization,
     serving_budget,
     serving_limits,
+    serving_offer,
     stage_needs,
     tightest,
+    usable_share,
 )
 from service.domain.questions import Serving
 from service.domain.requests import Pool
@@ -24,10 +25,15 @@ def option(search: Search, arrangement: Arrangement) -> Option:
     pool, fit = arrangement.pool, arrangement.fit
     form, split, memory = fit.format, fit.split, fit.room.memory_bytes
     serving = search.serving(pool, form, split)
-    needs = stage_needs(serving)
-    share = search.wish.memory_utilization or feasible_utilization(serving, needs, memory)
-    budget = serving_budget(serving, pool.gpu.id, memory, share)
-    fullest = tightest(needs)
+    explained, risk = stage_needs(serving), search.request.risk
+    needs, fullest = tuple(one.need for one in explained), tightest(explained)
+    share = search.wish.memory_utilization or usable_share(
+        serving.engine.policy,
+        serving.memory_utilization,
+        max(need.outside.high for need in needs),
+        memory,
+    )
+    offer = serving_offer(serving.profile, memory, share)
     return Option(
         gpu=pool.gpu,
         cards=split.cards,
@@ -43,9 +49,9 @@ def option(search: Search, arrangement: Arrangement) -> Option:
         quality_rank=form.quality_rank,
         quality_loss=form.quantization.quality_loss if form.quality_rank else DEFAULT_RANK_LOSS,
         per_card=PerCard(terms=fullest.terms, stage=fullest.stage.index),
-        card=budget,
+        card=serving_budget(serving, fullest.need, pool.gpu.id, offer, risk),
         headroom_bytes=fit.headroom_bytes,
-        limits=serving_limits(serving, needs, budget, search.request.risk),
+        limits=serving_limits(serving, needs, offer, risk),
         hourly_usd=hourly_usd(pool, split.cards),
         power_watts=power_watts(pool, split.cards),
         launch=launch(search.request.model.name, serving, share),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from service.domain.candidates import UNBOUNDED, CardClass, Format
-from service.domain.judging import at_risk, budget_share_bytes, stage_needs
+from service.domain.judging import at_risk, budget_bytes_of, stage_needs
 from service.domain.ranking import cost
 from service.domain.results import Reason, Rejection
 from service.domain.search import Arrangement, Fit, Search
@@ -22,9 +22,10 @@ def obstacle(search: Search, fit: Fit) -> str:
     """
     serving = search.serving(fit.cards.pools[0], fit.format, fit.split)
     risk, memory = search.request.risk, fit.room.memory_bytes
-    need = max(stage_needs(serving), key=lambda one: at_risk(one.inside, risk))
-    room, used = budget_share_bytes(serving, memory), 0
-    ordered = sorted(need.terms, key=lambda term: term.name == "kv_cache")
+    needs = stage_needs(serving)
+    fullest = max(needs, key=lambda one: at_risk(one.need.inside + one.need.cache, risk))
+    room, used = budget_bytes_of(serving, fullest.need, memory, risk), 0
+    ordered = sorted(fullest.terms, key=lambda term: term.side == "cache")
     for term in ordered:
         if term.in_budget:
             used += at_risk(term.amount, risk)

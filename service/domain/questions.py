@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from service.domain.architecture import Architecture
-from service.domain.engine import CachePrecision, Engine, Profile
+from service.domain.engine import CachePrecision, Engine
 from service.domain.framework import Framework, FrameworkProfile
 from service.domain.optimizer import Optimizer
 from service.domain.precision import Precision, Quantization
+from service.domain.profiles import Profile
+
+P = TypeVar("P", bound=Profile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,15 @@ class Serving(Placement):
     memory_utilization: float
     cuda_graphs: bool = True
     adapters: LoraSlots | None = None
+
+    def profile_as(self, kind: type[P]) -> P:
+        """The engine's profile as the shape that its kind has.
+
+        Raises: TypeError where the engine is of another kind.
+        """
+        if not isinstance(self.profile, kind):
+            raise TypeError(f"{self.engine.id} has no {kind.__name__}")
+        return self.profile
 
     @property
     def step_tokens(self) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service.domain.architecture import Architecture
-from service.domain.engine import BatchDefaults, CachePrecision, Profile
+from service.domain.budgets import POLICIES
+from service.domain.engine import CachePrecision
 from service.domain.errors import InvalidRequest
 from service.domain.precision import Precision, Quantization
+from service.domain.profiles import BatchDefaults, Profile
 from service.domain.questions import Serving, Split
 from service.domain.requests import ServingWish, Stock
 from service.domain.results import Note
@@ -173,7 +175,7 @@ def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes
     utilization = wish.memory_utilization
     if utilization is None:
         utilization = profile.memory_utilization
-        if wish.engine.policy != "none":
+        if POLICIES[wish.engine.policy].takes_share:
             notes.default("workload.memory_utilization", utilization, "engine default")
     return Serving(
         model=frame.model,
@@ -188,6 +190,6 @@ def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes
         max_sequences=max(sequences, 1),
         max_batched_tokens=tokens,
         memory_utilization=utilization,
-        cuda_graphs=wish.cuda_graphs is not False and profile.graph_base_gib > 0,
+        cuda_graphs=wish.cuda_graphs is not False,
         adapters=wish.adapters,
     )

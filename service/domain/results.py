@@ -12,6 +12,7 @@ from service.domain.hardware import Gpu
 
 Provenance = Literal["exact", "derived", "calibrated", "assumed"]
 Verdict = Literal["fits", "tight", "does-not-fit"]
+Side = Literal["inside", "cache", "beside", "before"]
 Value = int | float | str
 
 
@@ -43,7 +44,8 @@ NOTHING = Amount(low=0, expected=0, high=0)
 class Term:
     """One part of the memory on a card, with its formula, this request's numbers and the source.
 
-    in_budget  whether the engine counts it inside the share of the card that it takes
+    side  where the engine counts it: inside the share of the card that it takes, in the pool of
+          the cache, on top of its share, or before it measures what is free
     """
 
     name: str
@@ -52,7 +54,12 @@ class Term:
     values: Mapping[str, Value]
     provenance: Provenance
     source: str
-    in_budget: bool = True
+    side: Side = "inside"
+
+    @property
+    def in_budget(self) -> bool:
+        """Whether the engine counts it inside the share of the card that it takes."""
+        return self.side in {"inside", "cache"}
 
 
 def total(terms: tuple[Term, ...]) -> Amount:

@@ -107,7 +107,7 @@ def refuse_unsupported(serving: Serving, gpu: Gpu | None) -> None:
         ("workload.kv_cache_precision", cache_support(serving.engine, gpu, serving.cache)),
     )
     for field, support in checks:
-        if support.path is None and not (field == "precision" and serving.engine.policy == "none"):
+        if support.path is None and not (field == "precision" and serving.engine.kind == "generic"):
             raise InvalidRequest(field, f"{support.reason} ({gpu.id})")
 
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from service.domain.architecture import stages
+from service.domain.budgets import largest_share, left_bytes
 from service.domain.candidates import CardClass, Format, Room
-from service.domain.engine import Profile
 from service.domain.judging import (
     Heaviest,
-    Load,
+    Need,
     heaviest,
-    left_bytes,
     loads_beside_weights,
+    serving_offer,
     usable_share,
     weight_loads,
 )
+from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving, Split
 from service.domain.requests import PlanRequest, Pool, ServingWish, Stock
 from service.domain.resolving import CardFacts, Frame, Notes, resolved_serving
+from service.domain.results import Amount
 from service.domain.sums import least_sequence_bits, stage_weight_bytes, weight_sums
 from service.domain.units import bytes_of_bits, ceil_div
 from service.domain.ways import Ground, SplitChoices, divisible_splits, nodes_of, ways_by_count
@@ -73,8 +75,8 @@ class Search:
     wish: ServingWish
     stock: Stock
     evaluated: int = 0
-    _loads: dict[tuple[object, ...], tuple[Load, ...]] = field(default_factory=dict)
-    _weights: dict[tuple[object, ...], tuple[int, ...]] = field(default_factory=dict)
+    _loads: dict[tuple[object, ...], tuple[Need, ...]] = field(default_factory=dict)
+    _weights: dict[tuple[object, ...], tuple[Amount, ...]] = field(default_factory=dict)
     _needs: dict[tuple[object, ...], Heaviest] = field(default_factory=dict)
     _series: dict[tuple[object, ...], Series] = field(default_factory=dict)
     _least: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
@@ -108,7 +110,7 @@ class Search:
         wish = replace(self.wish, cache=form.cache)
         return resolved_serving(frame, wish, self.stock, Notes())
 
-    def loads(self, cards: CardClass, form: Format, split: Split) -> tuple[Load, ...]:
+    def loads(self, cards: CardClass, form: Format, split: Split) -> tuple[Need, ...]:
         """Need of each stage beside its weights; shared by all cards of the same defaults."""
         held = ceil_div(self.concurrency, split.data)
         shape = (split.tensor, split.pipeline, split.expert, held)
@@ -117,11 +119,11 @@ class Search:
         if found is None:
             self.evaluated += 1
             serving = self.serving(cards.pools[0], form, split)
-            found = self._loads[key] = loads_beside_weights(serving, self.request.risk)
+            found = self._loads[key] = loads_beside_weights(serving)
         return found
 
-    def weights(self, form: Format, split: Split) -> tuple[int, ...]:
-        """Weights of each stage, the same on every card. [B]"""
+    def weights(self, form: Format, split: Split) -> tuple[Amount, ...]:
+        """Weights of each stage, the same on every card."""
         key = (split.tensor, split.pipeline, split.expert, form.precision.id, form.quantization)
         found = self._weights.get(key)
         if found is None:
@@ -131,7 +133,7 @@ class Search:
                 quantization=form.quantization,
                 split=split,
             )
-            found = weight_loads(placement, self.profile, self.request.risk)
+            found = weight_loads(placement, self.wish.engine, self.profile)
             self._weights[key] = found
         return found
 
@@ -141,7 +143,7 @@ class Search:
         found = self._needs.get(key)
         if found is None:
             loads, weights = self.loads(cards, form, split), self.weights(form, split)
-            found = self._needs[key] = heaviest(weights, loads)
+            found = self._needs[key] = heaviest(weights, loads, self.request.risk)
         return found
 
     @property
@@ -152,11 +154,13 @@ class Search:
     def headroom_bytes(self, cards: CardClass, form: Format, split: Split) -> int:
         """Bytes left on the fullest card of an arrangement. [B]"""
         need, memory = self.need(cards, form, split), cards.room.memory_bytes
-        share = self.wish.memory_utilization
+        engine, share = self.wish.engine, self.wish.memory_utilization
         if share is None:
-            share = usable_share(self.profile.memory_utilization, need.outside_high, memory)
+            share = self.profile.memory_utilization
+            share = usable_share(engine.policy, share, need.outside_high, memory)
         kept = int(self.request.limits.min_headroom * memory)
-        return left_bytes(self.wish.engine.policy, memory, share, need) - kept
+        offer = serving_offer(self.profile, memory, share)
+        return min(left_bytes(engine.policy, offer, one) for one in need.sides) - kept
 
     def ways(self, cards: CardClass, form: Format) -> tuple[tuple[Split, ...], ...]:
         """At index n every way to use exactly n cards of a class."""
@@ -199,9 +203,8 @@ class Search:
     @property
     def largest_share(self) -> float:
         """The largest part of a card that the engine may take for itself."""
-        if self.wish.engine.policy == "none":
-            return 1.0
-        return self.wish.memory_utilization or self.profile.memory_utilization
+        share = self.wish.memory_utilization or self.profile.memory_utilization
+        return largest_share(self.wish.engine.policy, share)
 
     def series(self, cards: CardClass, form: Format) -> Series:
         """What every number of cards takes; shared by all cards of the same defaults and node."""

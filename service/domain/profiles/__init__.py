@@ -1,0 +1,27 @@
+"""Version profiles of engines: one module for each engine kind, one line in the table of kinds."""
+
+from service.domain.profiles.base import (
+    BaseProfile,
+    BatchDefaults,
+    ByRanks,
+    Spread,
+    by_ranks,
+    version_key,
+)
+from service.domain.profiles.generic import GenericProfile
+from service.domain.profiles.kinds import PROFILES, EngineKind, Profile
+from service.domain.profiles.vllm import VllmProfile
+
+__all__ = [
+    "PROFILES",
+    "BaseProfile",
+    "BatchDefaults",
+    "ByRanks",
+    "EngineKind",
+    "GenericProfile",
+    "Profile",
+    "Spread",
+    "VllmProfile",
+    "by_ranks",
+    "version_key",
+]

@@ -1,0 +1,70 @@
+"""What the profiles of all engines have in common: versions, ranges and batch defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """A measured or derived quantity with the range that holds nine of ten readings."""
+
+    low: float
+    expected: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByRanks:
+    """A quantity in GiB that depends on the ranks of a group."""
+
+    ranks: int
+    gib: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchDefaults:
+    """Default batch limits on cards of at least `min_card_gib`, the excepted families aside."""
+
+    min_card_gib: float
+    max_sequences: int
+    max_batched_tokens: int
+    except_products: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseProfile:
+    """Defaults of one version range of any engine.
+
+    since               first version of the range
+    memory_utilization  share of a card that the engine takes, 1 where it takes what it needs
+    margin_gib          kept free on a card
+    batch_defaults      first entry whose card size fits applies
+    block_tokens        tokens of one block of the cache, where nothing enlarges it
+    sources             where each of the profile's numbers is from
+    """
+
+    since: str
+    memory_utilization: float = 1.0
+    margin_gib: float = 0.0
+    batch_defaults: tuple[BatchDefaults, ...]
+    block_tokens: int = 1
+    sources: Mapping[str, str]
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """A version as numbers that compare: "0.19.0" and "0.19" alike, suffixes cut off."""
+    numbers = []
+    for part in version.split(".")[:4]:
+        digits = "".join(character for character in part if character.isdigit())
+        if not digits or not part[0].isdigit():
+            break
+        numbers.append(int(digits[:6]))
+    return tuple(numbers + [0] * (4 - len(numbers)))
+
+
+def by_ranks(table: tuple[ByRanks, ...], ranks: int) -> float:
+    """The row of the largest rank count that is not above `ranks`. [GiB]"""
+    fitting = [row for row in table if row.ranks <= ranks]
+    return (fitting or list(table))[-1].gib
