@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,13 +17,17 @@ from service.domain.architecture import Architecture
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelEntry:
-    """A model of the catalog: the facts of its config.json and where they are from."""
+    """A model of the catalog: the facts of its config.json and where they are from.
+
+    checkpoint_extras  what the published files hold beside the model: name and elements
+    """
 
     id: str
     hub_id: str
     source: str
     config: Mapping[str, object]
     aliases: tuple[str, ...] = ()
+    checkpoint_extras: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_models(folder: Path) -> Shelf[ModelEntry]:
@@ -55,4 +59,6 @@ def _entry(path: Path) -> ModelEntry:
 @lru_cache(maxsize=1024)
 def entry_architecture(entry: ModelEntry) -> Architecture:
     """The architecture of a catalog entry."""
-    return architecture(entry.config, entry.id)
+    built = architecture(entry.config, entry.id)
+    extras = (*built.checkpoint_extras, *entry.checkpoint_extras.items())
+    return replace(built, checkpoint_extras=extras)

@@ -11,6 +11,9 @@ from service.domain.mixers import Mixer
 from service.domain.tensors import Tensors, elements
 
 Modality = Literal["text", "vision", "audio"]
+Output = Literal["tokens", "scores", "vectors", "latents"]
+"""What a model yields: the next token, scores of every word at every place, vectors or classes of
+its input, or a latent image or video."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -19,11 +22,14 @@ class LayerKind:
 
     Most blocks have one mixer and one feed-forward; some have two side by side or one after the
     other (attention and state space, self and cross attention), some have none.
+
+    shared  whether all blocks of the kind use one set of weights
     """
 
     mixers: tuple[Mixer, ...] = ()
     feed_forwards: tuple[FeedForward, ...] = ()
     others: Tensors = ()
+    shared: bool = False
 
     def tensors(self) -> Tensors:
         """Weights of one such block."""
@@ -70,6 +76,7 @@ class Architecture:
     layer_order          index into `layer_kinds` of every block, first to last
     embeddings           input tables, on the first pipeline stage
     head                 final norm and output matrix (absent when tied), on the last stage
+    output               what the model yields
     towers               encoders beside the decoder, on the first pipeline stage
     prediction           layers that predict further tokens, in the files but not in the class
     prediction_others    what stands around them: projections, norms, their own table and head
@@ -89,6 +96,7 @@ class Architecture:
     embeddings: Tensors
     head: Tensors
     tied: bool
+    output: Output = "tokens"
     towers: tuple[Tower, ...] = ()
     prediction: tuple[LayerKind, ...] = ()
     prediction_others: Tensors = ()
@@ -157,7 +165,7 @@ def repeated(kinds: tuple[LayerKind, ...], order: tuple[int, ...]) -> Tensors:
     return tuple(
         replace(tensor, count=tensor.count * times)
         for index, kind in enumerate(kinds)
-        for times in (order.count(index),)
+        for times in (min(1, order.count(index)) if kind.shared else order.count(index),)
         for tensor in kind.tensors()
         if times
     )

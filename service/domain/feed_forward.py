@@ -39,6 +39,7 @@ class MixtureOfExperts:
     shared_width      width of the shared expert(s) together, 0 where there are none
     shared_gate       a learned gate (one row) on the shared expert's output
     router_bias       a bias that belongs to the router's parameters
+    identity_experts  choices of the router that pass a token on without any weights
     dense_width       width of a dense feed-forward that stands beside the experts, 0 for none
     """
 
@@ -50,6 +51,7 @@ class MixtureOfExperts:
     up_bias: bool = False
     down_bias: bool = False
     router_bias: bool = False
+    identity_experts: int = 0
     shared_width: int = 0
     shared_gated: bool = True
     shared_gate: bool = False
@@ -57,14 +59,15 @@ class MixtureOfExperts:
 
     def tensors(self) -> Tensors:
         """Weights of router, routed experts and shared experts."""
-        bias = (vector("router.bias", "router", self.experts),) if self.router_bias else ()
+        choices = self.experts + self.identity_experts
+        bias = (vector("router.bias", "router", choices),) if self.router_bias else ()
         gate = (
             (matrix("shared_expert_gate", "router", 1, self.hidden_size),)
             if self.shared_gate
             else ()
         )
         return (
-            matrix("router", "router", self.experts, self.hidden_size),
+            matrix("router", "router", choices, self.hidden_size),
             *bias,
             *gated_matrices(self, "experts", "expert", count=self.experts),
             *self._always_on("shared_expert", "shared_expert", self.shared_width),

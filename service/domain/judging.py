@@ -213,6 +213,8 @@ def tightest(needs: tuple[StageNeed, ...], risk: Risk = "high") -> StageNeed:
 def serving_limits(serving: Serving, needs: tuple[Need, ...], offer: Offer, risk: Risk) -> Limits:
     """What the space for the cache holds: on the stage that holds fewest sequences."""
     policy, context = serving.engine.policy, serving.context_tokens
+    if not any(sequence_cache_bytes(serving, need.stage, context) for need in needs):
+        return without_cache(serving)
     rooms = [
         (
             need.stage,
@@ -222,13 +224,24 @@ def serving_limits(serving: Serving, needs: tuple[Need, ...], offer: Offer, risk
         for need in needs
     ]
     stage, room, one = min(rooms, key=lambda row: row[1] / max(1, row[2]))
-    concurrency = room // one if one else serving.max_sequences
+    concurrency = room // max(1, one)
     return Limits(
         kv_cache_capacity_bytes=room,
         kv_cache_capacity_tokens=pool(serving).tokens(serving, stage, room),
         kv_bytes_per_token=ceil_div(one, max(1, context)),
         max_concurrency=concurrency * serving.split.data,
         max_context_tokens=max_context_tokens(serving, stage, room),
+    )
+
+
+def without_cache(serving: Serving) -> Limits:
+    """Limits of a model that keeps nothing of a sequence: its steps and its positions alone."""
+    return Limits(
+        kv_cache_capacity_bytes=0,
+        kv_cache_capacity_tokens=0,
+        kv_bytes_per_token=0,
+        max_concurrency=serving.max_sequences * serving.split.data,
+        max_context_tokens=serving.model.context_limit or MAX_CONTEXT_TOKENS,
     )
 
 

@@ -75,6 +75,7 @@ def launch(name: str, serving: Serving, utilization: float) -> str:
     """The command that starts the engine so."""
     split = serving.split
     flags: list[tuple[str, object, bool]] = [
+        ("--runner pooling", "", serving.model.output in {"vectors", "scores"}),
         ("--tensor-parallel-size", split.tensor, split.tensor > 1),
         ("--pipeline-parallel-size", split.pipeline, split.pipeline > 1),
         ("--data-parallel-size", split.data, split.data > 1),
@@ -86,7 +87,7 @@ def launch(name: str, serving: Serving, utilization: float) -> str:
         ("--kv-cache-dtype", serving.cache.id, serving.cache.id not in {"bf16", "fp16", "fp32"}),
         ("--enable-expert-parallel", "", split.expert > 1),
     ]
-    if not serving.engine.launch:
+    if not serving.engine.launch or serving.model.output == "latents":
         return ""
     parts = [f"{flag} {value}".rstrip() for flag, value, present in flags if present]
     return " ".join((serving.engine.launch, name, *parts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
-from service.domain.architecture import Architecture
+from service.domain.architecture import Architecture, Stage
 from service.domain.engine import CachePrecision, Engine
 from service.domain.framework import Framework, FrameworkProfile
 from service.domain.optimizer import Optimizer
@@ -76,6 +76,10 @@ class Serving(Placement):
         if not isinstance(self.profile, kind):
             raise TypeError(f"{self.engine.id} has no {kind.__name__}")
         return self.profile
+
+    def samples(self, stage: Stage) -> bool:
+        """Whether the stage makes logits and samples: the last one of a model of tokens."""
+        return stage.last and self.model.output == "tokens"
 
     @property
     def step_tokens(self) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from service.domain.architecture import Architecture
+from collections.abc import Mapping
+
+from service.domain.architecture import Architecture, Output
 from service.domain.engine import CachePrecision, Engine, Support
 from service.domain.errors import InvalidRequest
 from service.domain.feed_forward import MixtureOfExperts
@@ -152,6 +154,34 @@ def cautions(serving: Serving, gpu: Gpu | None) -> tuple[Caution, ...]:
                     "it saves memory, not computation",
                 )
             )
-    if widths(serving.model).query_width == 0 and not serving.model.shape_is_assumed:
-        found.append(Caution(code="no-attention", message="the model has no attention cache"))
+    found.extend(output_cautions(serving.model))
     return tuple(found)
+
+
+OUTPUT_CAUTIONS: Mapping[Output, Caution] = {
+    "vectors": Caution(
+        code="pooling-model",
+        message="the model yields vectors or classes, not tokens: nothing is sampled",
+    ),
+    "scores": Caution(
+        code="pooling-model",
+        message="the model scores every place of its input and does not generate: no cache, "
+        "nothing is sampled",
+    ),
+    "latents": Caution(
+        code="weights-only",
+        message="a part of a diffusion pipeline: only its weights are counted, not the "
+        "activations, which grow with image or video size, nor the pipeline's other parts; "
+        "context and concurrency do not change the answer",
+    ),
+}
+
+
+def output_cautions(model: Architecture) -> tuple[Caution, ...]:
+    """What a caller who expects a text generator should know about a model that is none."""
+    found = OUTPUT_CAUTIONS.get(model.output)
+    if found is not None:
+        return (found,)
+    if not model.shape_is_assumed and not widths(model).query_width:
+        return (Caution(code="no-attention", message="the model has no attention cache"),)
+    return ()

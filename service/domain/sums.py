@@ -63,9 +63,13 @@ def places(model: Architecture) -> tuple[Place, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightSums:
-    """Bytes on one rank: all blocks before each index, and what stands around the blocks."""
+    """Bytes on one rank: all blocks before each index, and what stands around the blocks.
+
+    shared  kinds whose blocks use one set of weights, which `before` leaves out, with its bytes
+    """
 
     before: tuple[int, ...]
+    shared: tuple[tuple[int, int], ...]
     embeddings: int
     towers: int
     head: int
@@ -94,12 +98,21 @@ def weight_sums(
         if alike not in known:
             known[alike] = size(model.layer_kinds[index].tensors(), place)
         blocks.append(known[alike])
+    once = {i: size for i, size in zip(model.layer_order, blocks, strict=True) if _shared(model, i)}
+    apart = (
+        0 if index in once else size for index, size in zip(model.layer_order, blocks, strict=True)
+    )
     return WeightSums(
-        before=tuple(accumulate(blocks, initial=0)),
+        before=tuple(accumulate(apart, initial=0)),
+        shared=tuple(once.items()),
         embeddings=size(model.embeddings, around),
         towers=sum(size(tower.tensors(), around) for tower in model.towers),
         head=size(model.head, around),
     )
+
+
+def _shared(model: Architecture, kind: int) -> bool:
+    return model.layer_kinds[kind].shared
 
 
 def model_weight_bytes(
@@ -107,12 +120,15 @@ def model_weight_bytes(
 ) -> int:
     """Weight bytes of the whole model on one card."""
     sums = weight_sums(model, quantization, precision, 1, 1)
-    return sums.before[-1] + sums.embeddings + sums.towers + sums.head
+    shared = sum(size for _, size in sums.shared)
+    return sums.before[-1] + shared + sums.embeddings + sums.towers + sums.head
 
 
 def stage_weight_bytes(model: Architecture, sums: WeightSums, stage: Stage) -> int:
     """Weight bytes of one rank of a pipeline stage; a tied table stands on both ends."""
+    placed = model.layer_order[stage.start : stage.stop]
     blocks = sums.before[stage.stop] - sums.before[stage.start]
+    blocks += sum(size for index, size in sums.shared if index in placed)
     tied_copy = sums.embeddings if model.tied and stage.last and not stage.first else 0
     first = sums.embeddings + sums.towers if stage.first else 0
     last = sums.head if stage.last else 0

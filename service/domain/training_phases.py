@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from service.domain.architecture import counts
+from service.domain.architecture import Output, counts
 from service.domain.questions import TrainingRun
 from service.domain.tensors import elements
 from service.domain.training_activations import (
@@ -34,6 +34,8 @@ from service.domain.training_states import (
 from service.domain.units import ceil_div
 
 Bytes = Mapping[str, int]
+WORDS: frozenset[Output] = frozenset({"tokens", "scores"})
+"""Outputs that are scores of words, over which a loss is taken."""
 
 
 def logit_bytes(run: TrainingRun) -> int:
@@ -43,10 +45,13 @@ def logit_bytes(run: TrainingRun) -> int:
 
     T  tokens of a micro-batch   V  vocabulary   β  bytes a logit, by framework and implementation
 
-    Holds when:  the loss takes the whole batch at once; chunked ones have a smaller β.
+    Holds when:  the model scores words, and the loss takes the whole batch at once; chunked ones
+                 have a smaller β.
     Source:      config/frameworks; transformers `loss/loss_utils.py`.
     Checked by:  8,192 tokens, V 128,256, β 12: 12,607,881,216 bytes.
     """
+    if run.model.output not in WORDS:
+        return 0
     return round(run.tokens * run.model.vocabulary_size * run_logit_width(run))
 
 

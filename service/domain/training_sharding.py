@@ -55,7 +55,9 @@ def root_elements(run: TrainingRun) -> int:
 
 
 def head_elements(run: TrainingRun) -> int:
-    """Elements of the matrix that makes logits."""
+    """Elements of the matrix that makes logits; of whatever head there is, where none are made."""
+    if run.model.output in {"vectors", "latents"}:
+        return elements(run.model.head)
     return run.model.vocabulary_size * run.model.hidden_size
 
 

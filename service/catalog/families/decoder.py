@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from service.domain.architecture import Architecture, LayerKind, Tower
+from service.domain.architecture import Architecture, LayerKind, Output, Tower
 from service.domain.feed_forward import FeedForward
 from service.domain.mixers import Mixer
 from service.domain.tensors import Tensors, matrix, norm, vector
@@ -53,6 +53,9 @@ class Facts:
     towers               encoders beside the decoder
     prediction, prediction_others   layers that predict further tokens, and what is around them
     headless             no output matrix at all, as embedding models are published
+    head_extras          what a head has beside the norm and the output matrix
+    output               what the model yields
+    shared_group         of a layer by its index: layers of one group share their weights
     checkpoint_extras    name and elements of what the files hold beside the model
     """
 
@@ -72,6 +75,9 @@ class Facts:
     towers: tuple[Tower, ...] = ()
     prediction: tuple[LayerKind, ...] = ()
     prediction_others: Tensors = ()
+    head_extras: Tensors = ()
+    output: Output = "tokens"
+    shared_group: Callable[[int], int] | None = None
     context_limit: int | None = None
     checkpoint_extras: tuple[tuple[str, int], ...] = ()
 
@@ -89,6 +95,7 @@ def decoder(facts: Facts, name: str, family: str) -> Architecture:
         embeddings=_embeddings(facts),
         head=_head(facts),
         tied=facts.tied,
+        output=facts.output,
         towers=facts.towers,
         prediction=facts.prediction,
         prediction_others=facts.prediction_others,
@@ -105,9 +112,15 @@ def layers(facts: Facts, indices: Iterable[int]) -> tuple[tuple[LayerKind, ...],
     for index in indices:
         mixers, parts = several(facts.mixer(index)), several(facts.feed_forward(index))
         extras = facts.layer_extras(index)
-        key = (mixers, parts, extras)
+        group = facts.shared_group(index) if facts.shared_group else None
+        key = (mixers, parts, extras, group)
         if key not in kinds:
-            kinds[key] = LayerKind(mixers=mixers, feed_forwards=parts, others=(*norms, *extras))
+            kinds[key] = LayerKind(
+                mixers=mixers,
+                feed_forwards=parts,
+                others=(*norms, *extras),
+                shared=group is not None,
+            )
         order.append(list(kinds).index(key))
     return tuple(kinds.values()), tuple(order)
 
@@ -142,4 +155,4 @@ def _head(facts: Facts) -> Tensors:
         if facts.head_bias
         else ()
     )
-    return (*facts.norms.last(facts.hidden_size), *tied, *bias)
+    return (*facts.norms.last(facts.hidden_size), *facts.head_extras, *tied, *bias)

@@ -83,7 +83,10 @@ def gemma3_text(config: Config) -> Facts:
     size = shape(config)
     period = config.integer("sliding_window_pattern", "_sliding_window_pattern", default=6)
     slides = layer_pattern(config, every(period))
-    mixer = windowed(config, with_head_norms(attention(size)), slides)
+    one = with_head_norms(attention(size))
+    if config.flag("use_bidirectional_attention"):
+        one = replace(one, keeps="nothing")
+    mixer = windowed(config, one, slides)
     return facts(config, size, mixer, dense(config, size), norms=FOUR_NORMS, tied=True)
 
 
@@ -156,7 +159,7 @@ def chatglm(config: Config) -> Facts:
     bias = config.flag("add_qkv_bias")
     mixer = with_biases(attention(size), inputs=bias, output=False)
     # the published class is called ChatGLMModel and has a head all the same
-    return replace(facts(config, size, mixer, dense(config, size)), headless=False)
+    return replace(facts(config, size, mixer, dense(config, size)), headless=False, output="tokens")
 
 
 def seed_oss(config: Config) -> Facts:

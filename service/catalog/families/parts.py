@@ -10,10 +10,10 @@ from service.catalog.families.reading import MAX_EXPERTS, MAX_LAYERS, MAX_TOKENS
 from service.domain.feed_forward import DenseFeedForward, FeedForward, MixtureOfExperts
 from service.domain.mixers import Attention, LatentAttention
 
-HIDDEN = ("hidden_size", "n_embd", "d_model")
+HIDDEN = ("hidden_size", "n_embd", "d_model", "dim")
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "attention_heads")
-WIDTH = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size")
+WIDTH = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "hidden_dim")
 CONTEXT = (
     "max_position_embeddings",
     "n_positions",
@@ -178,6 +178,7 @@ def facts(
     tied: bool = False,
 ) -> Facts:
     """Facts of a decoder; `tied` is what an absent `tie_word_embeddings` means."""
+    headless = is_headless(config)
     return Facts(
         hidden_size=size.hidden,
         vocabulary_size=size.vocabulary,
@@ -186,6 +187,7 @@ def facts(
         mixer=mixer if callable(mixer) else lambda _: mixer,
         feed_forward=part if callable(part) else lambda _: part,
         norms=norms or Norms(),
-        headless=is_headless(config),
+        headless=headless,
+        output="vectors" if headless else "tokens",
         context_limit=size.context,
     )

@@ -11,6 +11,7 @@ MAX_LAYERS = 10_000
 MAX_EXPERTS = 65_536
 MAX_DIMENSION = 1 << 24
 MAX_TOKENS = 1 << 34
+MAX_LABELS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,18 @@ class Config:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise self.wrong(key, f"must be a whole number from {low} to {high}")
         return value
+
+    def by_layer(
+        self, index: int, *keys: str, default: int | None = None, high: int = MAX_DIMENSION
+    ) -> int:
+        """A whole number of one layer: the same for all, or an item of a list."""
+        key = self._found(keys)
+        value = None if key is None else self.data[key]
+        if key is None or not isinstance(value, list):
+            return self.integer(*keys, default=default, high=high)
+        if index >= len(value):
+            raise self.wrong(key, f"has no item {index}, but the model has such a layer")
+        return Config({key: value[index]}, self.path).integer(key, default=default, high=high)
 
     def number(self, key: str, default: float) -> float:
         """A finite number."""

@@ -47,13 +47,13 @@ def activations(serving: Serving, stage: Stage) -> int:
     """
     profile = profile_of(serving)
     block = block_peak(serving, profile.width_copies, profile.hidden_copies)
-    return max(logits(serving) if stage.last else 0, block) + expert_workspace(serving)
+    return max(logits(serving) if serving.samples(stage) else 0, block) + expert_workspace(serving)
 
 
 def activation_values(serving: Serving, stage: Stage) -> Mapping[str, Value]:
     """What decides the peak."""
     return {
-        "logits_bytes": logits(serving) if stage.last else 0,
+        "logits_bytes": logits(serving) if serving.samples(stage) else 0,
         "expert_workspace_bytes": expert_workspace(serving),
         "max_sequences": serving.step_sequences,
         "max_batched_tokens": serving.step_tokens,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from service.domain.caches import CacheRow, StateRow
 from service.domain.tensors import Tensor, Tensors, matrix, norm, vector
@@ -17,6 +18,8 @@ class Attention:
     sinks                 one learned value a head that takes part in the softmax
     gate                  output features of a gate on the attention output, 0 where there is none
     window_tokens         tokens that the layer looks back over, 0 for the whole context
+    keeps                 whose keys and values stay: the context's; an encoder's, which a decoder
+                          looks at; or none, where every token sees all others at once
     """
 
     hidden_size: int
@@ -34,6 +37,7 @@ class Attention:
     sinks: bool = False
     gate: int = 0
     window_tokens: int = 0
+    keeps: Literal["context", "encoder", "nothing"] = "context"
 
     @property
     def value_dim(self) -> int:
@@ -111,9 +115,11 @@ class Attention:
         >>> Attention(hidden_size=4096, heads=32, kv_heads=8, head_dim=128).cache_rows()[0].elements
         2048
         """
+        if self.keeps == "nothing":
+            return ()
         per_head = self.head_dim + self.value_dim
         elements = ceil_div(self.kv_heads, tensor_parallel) * per_head
-        return (CacheRow(elements=elements, window_tokens=self.window_tokens),)
+        return (CacheRow(elements=elements, window_tokens=self.window_tokens, source=self.keeps),)
 
     def state_rows(self, tensor_parallel: int = 1) -> tuple[StateRow, ...]:
         """Attention keeps nothing that does not grow with the context."""

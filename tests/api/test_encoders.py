@@ -1,0 +1,64 @@
+"""Models that do not generate: no cache, nothing sampled, and the answer says so."""
+
+from flask.testing import FlaskClient
+
+from service.app import ROOT, read_catalogs
+from service.catalog.models import entry_architecture
+from service.domain.architecture import stages
+from service.domain.sums import stage_weight_bytes, weight_sums
+
+CATALOGS = read_catalogs(ROOT / "config", ROOT / "gpus.yaml")
+MODELS, STOCK = CATALOGS.models, CATALOGS.stock
+
+
+def term(answer: dict[str, object], name: str) -> dict[str, object]:
+    return next(t for t in answer["per_card"]["terms"] if t["name"] == name)
+
+
+def estimate(client: FlaskClient, model: object, **workload: object) -> dict[str, object]:
+    body = {"model": model, "workload": {"kind": "inference", **workload}}
+    answer = client.post("/v1/estimates", json={**body, "placement": {"gpu": "l4-24gb"}})
+    assert answer.status_code == 200, answer.json
+    return answer.json
+
+
+def test_an_embedding_model_keeps_no_cache_and_samples_nothing(client: FlaskClient) -> None:
+    answer = estimate(client, "BAAI/bge-large-en-v1.5", concurrency=64)
+    # 335,141,888 parameters in BertModel of transformers 5.23.0
+    assert term(answer, "weights")["expected_bytes"] == 2 * 335_141_888
+    assert term(answer, "kv_cache")["expected_bytes"] == 0
+    assert term(answer, "activations")["values"]["sampler_bytes"] == 0
+    assert answer["limits"]["kv_cache_capacity_tokens"] == 0
+    assert "pooling-model" in {w["code"] for w in answer["warnings"]}
+
+
+def test_shared_blocks_weigh_once_on_every_stage() -> None:
+    albert = entry_architecture(MODELS.pick("albert-base-v2"))
+    sums = weight_sums(albert, STOCK.quantizations["none"], STOCK.precisions["float32"], 1, 1)
+    first, last = (stage_weight_bytes(albert, sums, stage) for stage in stages(albert, 2))
+    block, table = 7_087_872, 30_000 * 128
+    # 11,221,680 unique parameters; both stages hold the block, and the table on both ends is tied
+    assert first + last >= 4 * (11_221_680 + block + table)
+    assert sum(stage_weight_bytes(albert, sums, s) for s in stages(albert, 1)) == 4 * 11_221_680
+
+
+def test_a_roberta_refuses_what_lies_behind_its_padding(client: FlaskClient) -> None:
+    body = {"model": "bge-m3", "workload": {"kind": "inference", "context_tokens": 8193}}
+    answer = client.post("/v1/plans", json=body)
+    # 8,194 rows, of which the first two belong to the padding
+    assert answer.status_code == 422
+    assert "8192" in answer.json["detail"]
+    assert answer.json["errors"][0]["pointer"] == "/workload/context_tokens"
+
+
+def test_a_plan_for_a_reranker_starts_a_pooling_runner(client: FlaskClient) -> None:
+    body = {"model": "bge-reranker-large", "workload": {"kind": "inference"}}
+    answer = client.post("/v1/plans", json=body).json
+    assert answer["recommendation"]["cards"] == 1
+    assert "--runner pooling" in answer["recommendation"]["launch"]["command"]
+
+
+def test_training_an_embedding_model_has_no_logits(client: FlaskClient) -> None:
+    body = {"model": "bge-base-en-v1.5", "workload": {"kind": "training", "sequence_tokens": 512}}
+    answer = client.post("/v1/estimates", json=body).json
+    assert "logits" not in {t["name"] for phase in answer["phases"] for t in phase["terms"]}
