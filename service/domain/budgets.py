@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from service.domain.engine import Policy
 
@@ -21,20 +22,13 @@ class Offer:
     margin_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sides:
+class Sides(NamedTuple):
     """Bytes of a need by side, at one bound."""
 
     inside: int = 0
     cache: int = 0
     beside: int = 0
     before: int = 0
-
-    def exceeds(self, other: Sides) -> bool:
-        """Whether it is as large on every side, and larger on one."""
-        mine = (self.inside, self.cache, self.beside, self.before)
-        theirs = (other.inside, other.cache, other.beside, other.before)
-        return mine != theirs and all(a >= b for a, b in zip(mine, theirs, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +37,7 @@ class Grip:
 
     takes_share  whether the caller's or the version's share plays a part
     caps_all     whether all that is inside the budget stays below that share of the card
+    counts_alike whether the cache and the rest of what is inside weigh the same
     """
 
     budget: Callable[[Offer, Sides], int]
@@ -50,6 +45,7 @@ class Grip:
     spare: Callable[[Offer, Sides], int]
     takes_share: bool = True
     caps_all: bool = True
+    counts_alike: bool = True
 
 
 def total_share(offer: Offer, sides: Sides) -> int:
@@ -124,7 +120,11 @@ POLICIES: Mapping[Policy, Grip] = {
         budget=available_share, room=room_inside(available_share), spare=beside_available
     ),
     "of-free": Grip(
-        budget=free_share, room=room_inside(free_share), spare=beside_all, caps_all=False
+        budget=free_share,
+        room=room_inside(free_share),
+        spare=beside_all,
+        caps_all=False,
+        counts_alike=False,
     ),
     "margin": WHOLE_CARD,
     "none": WHOLE_CARD,

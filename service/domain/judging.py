@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
+from operator import add
+from typing import NamedTuple
 
 from service.domain.architecture import Stage, stages
 from service.domain.budgets import (
@@ -31,6 +34,8 @@ TIGHT_SHARE = 0.03
 """A fit with less than this share of the card left is called tight."""
 
 MAX_CONTEXT_TOKENS = 1 << 31
+SIDES = ("inside", "cache", "beside", "before")
+OUTSIDE = frozenset({"beside", "before"})
 UTILIZATION_STEP = 0.01
 
 
@@ -83,26 +88,66 @@ def stage_need(serving: Serving, stage: Stage) -> StageNeed:
     )
 
 
-def loads_beside_weights(serving: Serving) -> tuple[Need, ...]:
+class Loads(NamedTuple):
+    """What every stage needs beside its weights at the caller's risk, by side of the budget. [B]
+
+    together      inside and cache, which most policies count alike
+    outside       beside and before
+    outside_high  the most outside at the high bound
+    level         whether all stages hold the same outside
+    """
+
+    inside: tuple[int, ...]
+    cache: tuple[int, ...]
+    beside: tuple[int, ...]
+    before: tuple[int, ...]
+    together: tuple[int, ...]
+    outside: tuple[int, ...]
+    outside_high: int
+    level: bool
+
+
+def loads_beside_weights(serving: Serving, risk: Risk) -> Loads:
     """Every stage's need but its weights; no term of it depends on how those are stored.
 
-    No words are built: a search asks for thousands of these.
+    No words are built: a search asks for hundreds of these.
     """
-    kept = forms(serving)[1:]
-    return tuple(
-        summed(stage, tuple((form.side(serving), form.amount(serving, stage)) for form in kept))
-        for stage in stages_of(serving)
+    kept = [(form.side(serving), form.amount) for form in forms(serving)[1:]]
+    rows, high = [], 0
+    for stage in stages_of(serving):
+        found, beyond = {"inside": 0, "cache": 0, "beside": 0, "before": 0}, 0
+        for side, amount_of in kept:
+            amount = amount_of(serving, stage)
+            found[side] += at_risk(amount, risk)
+            beyond += amount.high if side in OUTSIDE else 0
+        rows.append(found)
+        high = max(high, beyond)
+    inside, cache, beside, before = (tuple(row[side] for row in rows) for side in SIDES)
+    outside = tuple(map(add, beside, before))
+    return Loads(
+        inside=inside,
+        cache=cache,
+        beside=beside,
+        before=before,
+        together=tuple(map(add, inside, cache)),
+        outside=outside,
+        outside_high=high,
+        level=len(set(beside)) == len(set(before)) == 1,
     )
 
 
-def weight_loads(placement: Placement, engine: Engine, profile: Profile) -> tuple[Amount, ...]:
-    """Weights of every stage."""
-    return tuple(weight_amount(placement, engine, profile, stage) for stage in stages_of(placement))
+def weight_loads(
+    placement: Placement, engine: Engine, profile: Profile, risk: Risk
+) -> tuple[int, ...]:
+    """Weights of every stage at the caller's risk. [B]"""
+    return tuple(
+        at_risk(weight_amount(placement, engine, profile, stage), risk)
+        for stage in stages_of(placement)
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heaviest:
-    """Over all stages, at the caller's risk: those that no other exceeds on every side. [B]
+class Heaviest(NamedTuple):
+    """Over all stages, at the caller's risk: those that decide whether a card holds them. [B]
 
     inside        most inside the budget, cache included
     whole         most on all sides together
@@ -115,23 +160,28 @@ class Heaviest:
     outside_high: int
 
 
-def heaviest(weights: tuple[Amount, ...], loads: tuple[Need, ...], risk: Risk) -> Heaviest:
-    """The heaviest stages of a question, weights included."""
-    found = {
-        replace(load.sides(risk), inside=at_risk(load.inside, risk) + at_risk(size, risk))
-        for size, load in zip(weights, loads, strict=True)
-    }
-    return Heaviest(
-        sides=tuple(one for one in found if not any(other.exceeds(one) for other in found)),
-        inside=max(one.inside + one.cache for one in found),
-        whole=max(one.inside + one.cache + one.beside + one.before for one in found),
-        outside_high=max(load.outside.high for load in loads),
+def heaviest(weights: tuple[int, ...], loads: Loads, policy: Policy) -> Heaviest:
+    """The heaviest stages of a question, weights included.
+
+    Where all stages hold the same outside and the policy counts cache and the rest alike, the
+    stage that holds most inside decides alone.
+    """
+    held = list(map(add, weights, loads.together))
+    most = max(held)
+    whole = most + loads.outside[0] if loads.level else max(map(add, held, loads.outside))
+    deciding: Iterable[int] = range(len(held))
+    if loads.level and POLICIES[policy].counts_alike:
+        deciding = (held.index(most),)
+    sides = tuple(
+        Sides(held[i] - loads.cache[i], loads.cache[i], loads.beside[i], loads.before[i])
+        for i in deciding
     )
+    return Heaviest(sides, most, whole, loads.outside_high)
 
 
 def summed(stage: Stage, parts: tuple[tuple[str, Amount], ...]) -> Need:
     """Amounts by side."""
-    found = dict.fromkeys(("inside", "cache", "beside", "before"), NOTHING)
+    found = dict.fromkeys(SIDES, NOTHING)
     for side, amount in parts:
         found[side] += amount
     return Need(stage=stage, **found)

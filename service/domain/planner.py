@@ -19,7 +19,7 @@ from service.domain.resolving import (
     resolved_quantization,
     resolved_serving,
 )
-from service.domain.results import Advice, Caution, Cell, Option, Plan
+from service.domain.results import Advice, Caution, MatrixRow, Option, Plan
 from service.domain.rules import cautions
 from service.domain.search import Arrangement, Fit, Search
 from service.domain.training_plan import training_plan
@@ -40,8 +40,13 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
     notes = Notes()
     precision = resolved_precision(request.model.architecture, request.precision, stock, notes)
     wish = settled(request, wish, precision, stock, notes)
-    search = Search(request=request, wish=wish, stock=stock)
     classes = card_classes(request, wish, precision, stock, notes)
+    search = Search(
+        request=request,
+        wish=wish,
+        stock=stock,
+        largest_memory_bytes=max((cards.room.memory_bytes for cards in classes), default=0),
+    )
     fits = [
         fit
         for cards in classes
@@ -67,7 +72,7 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
         advice=advice(search, best) if best else (),
         assumptions=tuple(notes.found),
         warnings=plan_cautions(search, best) if best else (),
-        evaluated=search.evaluated,
+        evaluated=search.workload.evaluated,
     )
 
 
@@ -117,23 +122,21 @@ def settled(
     )
 
 
-def matrix(classes: tuple[CardClass, ...], fits: list[Fit]) -> tuple[Cell, ...]:
+def matrix(classes: tuple[CardClass, ...], fits: list[Fit]) -> tuple[MatrixRow, ...]:
     """Fewest cards of every card × quantization; None where no number of them does."""
-    fewest: dict[tuple[int, str], int] = {}
+    rows: dict[int, dict[str, int | None]] = {}
+    for cards in classes:
+        names = [form.quantization.id for form in cards.formats]
+        names += [refusal.quantization for refusal in cards.refusals]
+        rows[id(cards)] = dict.fromkeys(names)
     for fit in fits:
-        place, cards = (id(fit.cards), fit.format.quantization.id), fit.split.cards
-        fewest[place] = min(fewest.get(place, cards), cards)
-    rows = []
-    for cards_class in classes:
-        names = [form.quantization.id for form in cards_class.formats]
-        names += [refusal.quantization for refusal in cards_class.refusals]
-        gpus = [pool.gpu.id for pool in cards_class.pools]
-        rows += [
-            Cell(gpu=gpu, quantization=name, cards=fewest.get((id(cards_class), name)))
-            for name in dict.fromkeys(names)
-            for gpu in dict.fromkeys(gpus)
-        ]
-    return tuple(rows)
+        row, name = rows[id(fit.cards)], fit.format.quantization.id
+        held = row[name]
+        row[name] = fit.split.cards if held is None else min(held, fit.split.cards)
+    return tuple(
+        MatrixRow(gpus=tuple(pool.gpu.id for pool in cards.pools), cards=rows[id(cards)])
+        for cards in classes
+    )
 
 
 def advice(search: Search, best: Arrangement) -> tuple[Advice, ...]:
@@ -170,6 +173,6 @@ def advice(search: Search, best: Arrangement) -> tuple[Advice, ...]:
 
 
 def _saved(search: Search, wish: ServingWish, base: Fit) -> int:
-    trial = Search(request=search.request, wish=wish, stock=search.stock)
+    trial = replace(search, wish=wish, _series={})
     found = trial.fewest(base.cards, base.format)
     return max(0, base.split.cards - found.split.cards) if found else 0

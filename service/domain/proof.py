@@ -59,7 +59,7 @@ def others(cards: CardClass) -> tuple[str, ...]:
 
 def shortfall(search: Search, cards: CardClass, form: Format, count: int) -> Rejection:
     """Why a format does not do on exactly so many cards of a class."""
-    nearest = search.nearest(cards, form, count) if count <= cards.room.max_cards else None
+    nearest = search.nearest(cards, form, count)
     if nearest is not None:
         return memory_rejection(search, nearest)
     ways = "within the limits" if cards.room.max_nodes < UNBOUNDED else "of the model"
@@ -95,7 +95,9 @@ def proof(
     for cards in classes:
         forms = preferable(best, cards)
         if cards is not own and not complete:
-            smallest = min(forms, key=lambda pair: search.least_bytes(pair[0]), default=None)
+            smallest = min(
+                forms, key=lambda pair: search.series(cards, pair[0]).least_bytes, default=None
+            )
             forms = iter([smallest] if smallest else [])
         rows += [shortfall(search, cards, form, count) for form, count in forms]
         rows += refusals(cards) if complete or cards is own else ()
@@ -145,6 +147,5 @@ def nearest_miss(search: Search, classes: tuple[CardClass, ...]) -> Arrangement 
 
 def most_cards(search: Search, cards: CardClass, form: Format) -> list[int]:
     """Largest numbers of cards that whole replicas of any split take."""
-    most = cards.room.max_cards
     ways = search.series(cards, form).ways
-    return [count for count in range(1, most + 1) if ways[count]][-NEAREST:]
+    return [count for count, row in enumerate(ways) if row][-NEAREST:]

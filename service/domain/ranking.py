@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from heapq import nsmallest
 
@@ -90,38 +90,56 @@ def best_pool(objective: Objective, pools: tuple[Pool, ...]) -> Pool:
     return min(pools, key=lambda pool: (cost(pool, 1), pool.gpu.id))
 
 
-def ranked(objective: Objective, fits: Iterable[Fit], count: int) -> list[Arrangement]:
+COARSE: dict[Objective, Callable[[Fit, Pool], int]] = {
+    "fewest-cards": lambda fit, _: fit.split.cards,
+    "lowest-cost": lambda fit, pool: cost(pool, fit.split.cards),
+    "lowest-power": lambda fit, pool: power(pool, fit.split.cards),
+    "highest-quality": lambda fit, _: fit.format.quality_rank,
+    "least-memory": lambda fit, _: fit.split.cards * fit.room.memory_bytes,
+}
+"""The first part of each order, to sift before whole keys are compared."""
+
+
+def ranked(objective: Objective, fits: list[Fit], count: int) -> list[Arrangement]:
     """The `count` best arrangements, best first.
 
     Every arrangement among the best belongs to a fit whose best pool is among the best fits, so
     pools are told apart only inside those.
     """
-    key = OBJECTIVES[objective]
-    leaders: dict[int, Pool] = {}
-    heads = []
-    for fit in fits:
-        place = id(fit.cards)
-        if place not in leaders:
-            leaders[place] = best_pool(objective, fit.cards.pools)
-        heads.append(Arrangement(pool=leaders[place], fit=fit))
-    kept = nsmallest(count, heads, key=key)
+    key, coarse = OBJECTIVES[objective], COARSE[objective]
+    leaders = leading_pools(objective, fits)
+    heads = [(coarse(fit, pool), fit, pool) for fit, pool in zip(fits, leaders, strict=True)]
+    bound = max(nsmallest(count, (head[0] for head in heads)), default=0)
+    sifted = (Arrangement(pool=pool, fit=fit) for rough, fit, pool in heads if rough <= bound)
+    kept = nsmallest(count, sifted, key=key)
     members = (Arrangement(pool=p, fit=head.fit) for head in kept for p in head.fit.cards.pools)
     return nsmallest(count, members, key=key)
 
 
-def frontier(fits: Iterable[Fit], count: int) -> list[Arrangement]:
-    """Arrangements that no other beats in cards, quality and cost together."""
-    best: dict[tuple[int, int], tuple[int, Arrangement]] = {}
+def leading_pools(objective: Objective, fits: list[Fit]) -> list[Pool]:
+    """For every fit the pool of its class that comes first."""
+    leaders: dict[int, Pool] = {}
+    found = []
     for fit in fits:
-        place = (fit.split.cards, fit.format.quality_rank)
-        pool = best_pool("lowest-cost", fit.cards.pools)
-        price = cost(pool, fit.split.cards)
-        held = best.get(place)
-        one = Arrangement(pool=pool, fit=fit)
-        if held is None or (price, fewest_cards_key(one)) < (held[0], fewest_cards_key(held[1])):
-            best[place] = (price, one)
-    points: list[tuple[int, int, int, Arrangement]] = []
-    for (cards, rank), (price, one) in sorted(best.items(), key=lambda item: item[0]):
-        if not any(c <= cards and r <= rank and p <= price for c, r, p, _ in points):
-            points.append((cards, rank, price, one))
-    return [one for _, _, _, one in points[:count]]
+        place = id(fit.cards)
+        if place not in leaders:
+            leaders[place] = best_pool(objective, fit.cards.pools)
+        found.append(leaders[place])
+    return found
+
+
+def frontier(fits: list[Fit], count: int) -> list[Arrangement]:
+    """Arrangements that no other beats in cards, quality and cost together."""
+    best: dict[tuple[int, int], list[Arrangement]] = {}
+    least: dict[tuple[int, int], int] = {}
+    for fit, pool in zip(fits, leading_pools("lowest-cost", fits), strict=True):
+        place, price = (fit.split.cards, fit.format.quality_rank), cost(pool, fit.split.cards)
+        if price < least.get(place, NEVER + 1):
+            least[place], best[place] = price, []
+        if price == least[place]:
+            best[place].append(Arrangement(pool=pool, fit=fit))
+    points: list[tuple[int, int, Arrangement]] = []
+    for place, price in sorted(least.items()):
+        if not any(rank <= place[1] and paid <= price for rank, paid, _ in points):
+            points.append((place[1], price, min(best[place], key=fewest_cards_key)))
+    return [one for _, _, one in points[:count]]

@@ -200,12 +200,11 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """Fewest cards of one kind at one quantization; None where no number of them does it."""
+class MatrixRow:
+    """Fewest cards of each of some alike kinds by quantization; None where no number does it."""
 
-    gpu: str
-    quantization: str
-    cards: int | None
+    gpus: tuple[str, ...]
+    cards: Mapping[str, int | None]
 
 
 Reason = Literal["memory", "unsupported", "indivisible", "limit", "inventory"]
@@ -244,7 +243,7 @@ class Plan:
     recommendation: Option | None
     alternatives: tuple[Option, ...]
     frontier: tuple[Option, ...]
-    matrix: tuple[Cell, ...]
+    matrix: tuple[MatrixRow, ...]
     nearest_miss: Option | None
     rejected: tuple[Rejection, ...]
     advice: tuple[Advice, ...]

@@ -17,7 +17,7 @@ from service.domain.resolving import (
     resolved_precision,
     resolved_quantization,
 )
-from service.domain.results import Budget, Cell, Option, PerCard, Plan, Rejection
+from service.domain.results import Budget, MatrixRow, Option, PerCard, Plan, Rejection
 from service.domain.training_estimate import peak, phase_cards, training_cautions
 from service.domain.training_resolving import resolved_training
 from service.domain.units import GIB
@@ -143,7 +143,7 @@ def training_plan(request: PlanRequest, wish: TrainingWish, stock: Stock) -> Pla
         alternatives=options[1 : request.limit + 1],
         frontier=training_frontier(options)[: request.limit],
         matrix=tuple(
-            Cell(gpu=gpu, quantization=run.quantization.id, cards=cards)
+            MatrixRow(gpus=(gpu,), cards={run.quantization.id: cards})
             for gpu, cards in fewest.items()
         ),
         nearest_miss=None if best else _nearest(search, allowed),

@@ -56,12 +56,15 @@ class SplitChoices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What bounds the ways of a class of cards."""
+    """What bounds the ways of a class of cards.
 
-    cards_per_node: int
-    max_nodes: int
+    node_cards  cards of a node where the number of nodes is bounded, else 0
+    """
+
+    max_tensor: int
     max_cards: int
-    is_mig: bool
+    node_cards: int = 0
+    max_nodes: int = 0
 
 
 @lru_cache(maxsize=1024)
@@ -72,10 +75,10 @@ def ways_by_count(
     table: list[list[Split]] = [[] for _ in range(ground.max_cards + 1)]
     for split in splits:
         ranks = split.ranks
-        if split.tensor > ground.cards_per_node or (ground.is_mig and ranks > 1):
+        if split.tensor > ground.max_tensor:
             continue
         for data in range(1, min(ground.max_cards // ranks, most_replicas) + 1):
             way = split_of(split.tensor, split.pipeline, split.expert, data)
-            if nodes_of(way, ground.cards_per_node) <= ground.max_nodes:
+            if not ground.node_cards or nodes_of(way, ground.node_cards) <= ground.max_nodes:
                 table[ranks * data].append(way)
     return tuple(tuple(row) for row in table)

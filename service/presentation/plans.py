@@ -63,7 +63,12 @@ def plan_view(plan: Plan) -> dict[str, Any]:
         "recommendation": option_view(best) if best else None,
         "alternatives": [option_view(option) for option in plan.alternatives],
         "frontier": [option_view(option) for option in plan.frontier],
-        "matrix": [asdict(cell) for cell in plan.matrix],
+        "matrix": [
+            {"gpu": gpu, "quantization": name, "cards": cards}
+            for row in plan.matrix
+            for gpu in row.gpus
+            for name, cards in row.cards.items()
+        ],
         "nearest_miss": option_view(missed) if missed else None,
         "rejected": [
             {key: value for key, value in asdict(row).items() if value is not None}
