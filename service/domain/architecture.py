@@ -8,6 +8,7 @@ from typing import Literal
 
 from service.domain.feed_forward import FeedForward
 from service.domain.mixers import Mixer
+from service.domain.precision import Declared
 from service.domain.tensors import Tensors, elements
 
 Modality = Literal["text", "vision", "audio"]
@@ -83,7 +84,7 @@ class Architecture:
     checkpoint_extras    what else the published files hold beside the model, with its name
     context_limit        tokens that positions reach, where the config says so
     declared_precision   type of the published weights
-    declared_quantization  key of the quantization that the checkpoint declares
+    declared_quantization  what the checkpoint says of its own weights
     shape_is_assumed     only the size was given: caches and activations follow a typical shape
     """
 
@@ -102,7 +103,7 @@ class Architecture:
     prediction_others: Tensors = ()
     context_limit: int | None = None
     declared_precision: str | None = None
-    declared_quantization: str | None = None
+    declared_quantization: Declared | None = None
     checkpoint_extras: tuple[tuple[str, int], ...] = ()
     shape_is_assumed: bool = False
     notes: tuple[str, ...] = field(default=())

@@ -17,6 +17,7 @@ from service.domain.resolving import (
     Notes,
     batch_defaults,
     default_cache,
+    meant,
 )
 from service.domain.rules import base_support, cache_support, hardware_class, kernel_support
 
@@ -91,16 +92,11 @@ def packs_anything(model: Architecture, quantization: Quantization) -> bool:
     return any(quantization.packs(tensor) for tensor in counts(model).bill)
 
 
-def quality_rank(model: Architecture, quantization: Quantization) -> int:
-    """Rank of a quantization for a model: what the release itself declares loses nothing."""
-    return 0 if quantization.id == model.declared_quantization else quantization.quality_rank
-
-
 def quantizations(request: PlanRequest, stock: Stock, notes: Notes) -> tuple[Quantization, ...]:
     """Quantizations that the request allows, within its bound on the loss of quality."""
     model = request.model.architecture
     if request.quantization is not None:
-        return (request.quantization,)
+        return (meant(request.quantization, model, stock),)
     if request.choices.quantizations is not None:
         wanted = request.choices.quantizations
     else:
@@ -110,7 +106,8 @@ def quantizations(request: PlanRequest, stock: Stock, notes: Notes) -> tuple[Qua
     if loss is None:
         loss = DEFAULT_QUALITY_LOSS if request.choices.quantizations is None else "high"
         notes.default("limits.max_quality_loss", loss, "default")
-    return useful_quantizations(model, wanted, QUALITY_RANKS[loss])
+    own = tuple({(found := meant(q, model, stock)).id: found for q in wanted}.values())
+    return useful_quantizations(model, own, QUALITY_RANKS[loss])
 
 
 @lru_cache(maxsize=1024)
@@ -119,7 +116,7 @@ def useful_quantizations(
 ) -> tuple[Quantization, ...]:
     """Those that change anything of a model and lose no more than allowed."""
     useful = (q for q in wanted if q.id == NO_QUANTIZATION or packs_anything(model, q))
-    return tuple(q for q in useful if quality_rank(model, q) <= worst_rank)
+    return tuple(q for q in useful if q.quality_rank <= worst_rank)
 
 
 def caches(
@@ -217,7 +214,6 @@ def runnable_formats(
         return (), tuple(Refusal(quantization=q.id, reason=reason) for q in wanted)
     formats: list[Format] = []
     refusals: list[Refusal] = []
-    model = request.model.architecture
     kinds = caches(request, wish, usable, stock)
     for quantization in wanted:
         supports = [kernel_support(wish.engine, gpu, quantization)]
@@ -226,7 +222,7 @@ def runnable_formats(
         refusals += [Refusal(quantization=quantization.id, reason=reason) for reason in reasons[:1]]
         if supports[0].path is None:
             continue
-        rank = quality_rank(model, quantization)
+        rank = quantization.quality_rank
         formats += [
             Format(precision=usable, quantization=quantization, cache=cache, quality_rank=rank)
             for cache, support in zip(kinds, supports[1:], strict=True)

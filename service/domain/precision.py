@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from service.domain.packing import PackedFormat
 from service.domain.tensors import Kind, Tensor, Tensors
@@ -112,6 +113,7 @@ class Quantization:
     group        input columns that tensor parallelism must not cut through, 1 for any
     kernel       family under which engines say what they run
     quality_rank 0 (as released) to 8, reference: the ranking of `config/quantizations.yaml`
+    as_released  whether the checkpoint itself declares it
     """
 
     id: str
@@ -124,6 +126,7 @@ class Quantization:
     group: int = 1
     aliases: tuple[str, ...] = ()
     notes: str = ""
+    as_released: bool = False
 
     @property
     def quantizes(self) -> bool:
@@ -172,3 +175,33 @@ class Quantization:
             else:
                 packed += form.bytes(part.rows, part.columns) * part.count
         return packed + precision.bytes(kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Declared:
+    """What a checkpoint says of its own weights: a known quantization's kernel, rules of its own.
+
+    base        key of the quantization that it is one of
+    stands_for  keys under which a caller means it
+    """
+
+    base: str
+    id: str
+    rules: tuple[Rule, ...]
+    group: int
+    stands_for: frozenset[str]
+
+
+@lru_cache(maxsize=2048)
+def as_released(declared: Declared, base: Quantization) -> Quantization:
+    """The quantization of a checkpoint as it is released: the reference of quality."""
+    return replace(
+        base,
+        id=declared.id,
+        rules=declared.rules,
+        group=declared.group,
+        aliases=(),
+        quality_rank=0,
+        quality_loss="as released",
+        as_released=True,
+    )

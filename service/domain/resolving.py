@@ -8,7 +8,7 @@ from service.domain.architecture import Architecture
 from service.domain.budgets import POLICIES
 from service.domain.engine import CachePrecision
 from service.domain.errors import InvalidRequest
-from service.domain.precision import Precision, Quantization
+from service.domain.precision import Precision, Quantization, as_released
 from service.domain.profiles import BatchDefaults, Profile
 from service.domain.questions import Serving, Split
 from service.domain.requests import ServingWish, Stock
@@ -54,6 +54,23 @@ def resolved_precision(
     return stock.precisions[DEFAULT_PRECISION]
 
 
+def released(model: Architecture, stock: Stock) -> Quantization | None:
+    """The quantization that the checkpoint declares."""
+    declared = model.declared_quantization
+    return None if declared is None else as_released(declared, stock.quantizations[declared.base])
+
+
+def meant(wanted: Quantization, model: Architecture, stock: Stock) -> Quantization:
+    """What a name means for a model: the checkpoint's own format where it is already in it.
+
+    So `mxfp4` for gpt-oss is what its files hold, with what they leave in 16 bits.
+    """
+    declared, own = model.declared_quantization, released(model, stock)
+    if declared is None or own is None or wanted.id not in declared.stands_for:
+        return wanted
+    return own
+
+
 def resolved_quantization(
     model: Architecture,
     wanted: Quantization | None,
@@ -66,12 +83,12 @@ def resolved_quantization(
     A caller who names a precision asks for plain values, so the checkpoint's quantization is not
     applied on top of it.
     """
+    own = released(model, stock)
     if wanted is not None:
-        return wanted
-    declared = model.declared_quantization
-    if precision is None and declared is not None and declared in stock.quantizations:
-        notes.default("quantization", declared, "declared by the checkpoint")
-        return stock.quantizations[declared]
+        return meant(wanted, model, stock)
+    if precision is None and own is not None:
+        notes.default("quantization", own.id, "declared by the checkpoint")
+        return own
     notes.default("quantization", NO_QUANTIZATION, "default")
     return stock.quantizations[NO_QUANTIZATION]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from service.domain.candidates import bounded, pools, quality_rank
+from service.domain.candidates import bounded, pools
 from service.domain.errors import InvalidRequest
 from service.domain.judging import at_risk
 from service.domain.questions import Split, TrainingRun
@@ -176,7 +176,7 @@ def training_option(search: TrainingSearch, pool: Pool, cards: int) -> Option:
     run, phases = search.run(cards)
     per_node, _, _ = bounded(pool, search.request.limits)
     memory, need = memory_bytes(pool), search.need_bytes(cards)
-    rank = quality_rank(run.model, run.quantization) if run.quantization.quantizes else 0
+    rank = run.quantization.quality_rank
     watts = pool.gpu.tdp_watts
     return Option(
         gpu=pool.gpu,

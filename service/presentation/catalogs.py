@@ -48,7 +48,7 @@ def model_view(model: Architecture) -> dict[str, Any]:
         "vocabulary_size": model.vocabulary_size,
         "context_limit": model.context_limit,
         "precision": model.declared_precision,
-        "quantization": model.declared_quantization,
+        "quantization": declared.id if (declared := model.declared_quantization) else None,
         "parameters_by_kind": by_kind,
         "kv_bytes_per_token": bytes_of_bits(cached_elements_per_token(model) * SIXTEEN_BITS),
         "notes": list(model.notes),

@@ -7,7 +7,8 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from service.catalog.families import encoder, llama_like, mixtures, plain, sparse_decoders, uneven
-from service.catalog.families.declared import declared_precision, declared_quantization
+from service.catalog.families.declared.section import declared_quantization
+from service.catalog.families.declared_precision import declared_precision
 from service.catalog.families.decoder import Facts, decoder
 from service.catalog.families.reading import Config
 from service.domain.architecture import Architecture
@@ -127,7 +128,7 @@ def architecture(config: Mapping[str, object], name: str) -> Architecture:
         near = tuple(get_close_matches(kind[:100], FAMILIES, n=5, cutoff=0.5))
         raise UnknownName("model_type", kind[:100], near)
     built = decoder(builder(read), name, kind)
-    quantization, notes = declared_quantization(read)
+    quantization, notes = declared_quantization(read, built)
     return replace(
         built,
         declared_precision=declared_precision(read),

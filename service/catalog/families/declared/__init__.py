@@ -1,0 +1,1 @@
+"""What a checkpoint declares of its quantization."""
