@@ -49,7 +49,9 @@ def read_catalogs(config: Path, gpus_path: Path) -> Catalogs:
     quantizations = load_quantizations(config)
     caches = load_caches(config / "kv_caches.yaml")
     kernels = frozenset(entry.kernel for entry in quantizations)
-    engines = load_engines(config / "engines", kernels, frozenset(caches.entries))
+    engines = load_engines(
+        config / "engines", config / "uncertainty.yaml", kernels, frozenset(caches.entries)
+    )
     optimizers = load_optimizers(config / "optimizers.yaml")
     frameworks = load_frameworks(config / "frameworks")
     return Catalogs(

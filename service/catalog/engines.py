@@ -44,7 +44,7 @@ class EngineFile:
     ranges: Mapping[str, Doubt]
     profiles: tuple[Profile, ...]
 
-    def engine(self) -> Engine:
+    def engine(self, measured: Mapping[str, Doubt]) -> Engine:
         """The domain's noun; a kernel with a reason alone is refused everywhere."""
         refused = {name: dict.fromkeys(self.hardware, "-") for name in self.reasons}
         return Engine(
@@ -53,7 +53,7 @@ class EngineFile:
             kind=self.kind,
             policy=self.policy,
             profiles=self.profiles,
-            doubts=self.ranges,
+            doubts={**self.ranges, **measured},
             hardware={key: kind for kind, keys in self.hardware.items() for key in keys},
             runs={name: self._row(name, row) for name, row in {**refused, **self.runs}.items()},
             caches={name: self._row(name, row) for name, row in self.caches.items()},
@@ -94,16 +94,58 @@ class FrameworkFile:
         )
 
 
-def load_engines(folder: Path, kernels: frozenset[str], caches: frozenset[str]) -> Shelf[Engine]:
-    """Engines of a folder, one file each.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredDoubt:
+    """How far readings lie from a term, and how many there are."""
+
+    readings: int
+    low_share: float = 0.0
+    high_share: float = 0.0
+    low_gib: float = 0.0
+    high_gib: float = 0.0
+
+    def doubt(self) -> Doubt:
+        """The domain's noun."""
+        return Doubt(
+            low_share=self.low_share,
+            high_share=self.high_share,
+            low_gib=self.low_gib,
+            high_gib=self.high_gib,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UncertaintyFile:
+    """What `make accuracy` found: engine → term → range."""
+
+    engines: Mapping[str, Mapping[str, MeasuredDoubt]]
+
+
+def measured_doubts(path: Path) -> Mapping[str, Mapping[str, Doubt]]:
+    """Ranges from residuals, by engine and term.
+
+    Raises: CatalogError naming file and field.
+    """
+    try:
+        found = structure(UncertaintyFile, load(path)).engines
+    except CatalogError as error:
+        raise error if error.file else error.inside(str(path), error.line, "") from error
+    return {engine: {n: row.doubt() for n, row in rows.items()} for engine, rows in found.items()}
+
+
+def load_engines(
+    folder: Path, uncertainty: Path, kernels: frozenset[str], caches: frozenset[str]
+) -> Shelf[Engine]:
+    """Engines of a folder, one file each; measured ranges replace the stated ones.
 
     Raises: CatalogError naming the file and what is wrong, a dangling name included.
     """
+    measured = measured_doubts(uncertainty)
 
     def read(path: Path) -> Engine:
         entry = engine_file(load(path))
         _check_engine(entry, kernels, caches, path)
-        return entry.engine()
+        return entry.engine(measured.get(entry.id, {}))
 
     return _folder("engine", folder, read)
 

@@ -7,12 +7,12 @@ from service.domain.judging import (
     Need,
     serving_budget,
     serving_headroom,
-    serving_limits,
     serving_offer,
     stage_needs,
     tightest,
     verdict,
 )
+from service.domain.limits import serving_limits
 from service.domain.questions import Serving
 from service.domain.requests import EstimateRequest, Risk, ServingWish, Stock, TrainingWish
 from service.domain.resolving import (

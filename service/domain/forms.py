@@ -113,11 +113,13 @@ class PoolForm:
 
     sequence_bytes  what one sequence of so many tokens takes on a rank
     block_bytes     the step in which the pool is cut
+    token_bytes     what one more token takes where no window is full
     tokens          tokens of a pool of so many bytes, as this version of the engine prints them
     """
 
     sequence_bytes: Callable[[Serving, Stage, int], int]
     block_bytes: Quantity
+    token_bytes: Quantity
     tokens: Callable[[Serving, Stage, int], int]
 
 

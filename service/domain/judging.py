@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import add
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from service.domain.architecture import Stage, stages
 from service.domain.budgets import (
@@ -14,26 +14,23 @@ from service.domain.budgets import (
     Sides,
     budget_bytes,
     left_bytes,
-    room_bytes,
 )
 from service.domain.engine import Engine, Policy
 from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving
 from service.domain.requests import Risk
-from service.domain.results import NOTHING, Amount, Budget, Limits, Term, Verdicts
+from service.domain.results import NOTHING, Amount, Budget, Term, Verdicts
 from service.domain.serving_terms import (
     forms,
-    pool,
-    sequence_cache_bytes,
     serving_terms,
     weight_amount,
 )
-from service.domain.units import bytes_of_gib, ceil_div
+from service.domain.units import bytes_of_gib
 
+Bound = Literal["low", "expected", "high"]
 TIGHT_SHARE = 0.03
 """A fit with less than this share of the card left is called tight."""
 
-MAX_CONTEXT_TOKENS = 1 << 31
 SIDES = ("inside", "cache", "beside", "before")
 OUTSIDE = frozenset({"beside", "before"})
 UTILIZATION_STEP = 0.01
@@ -50,12 +47,16 @@ class Need:
     before: Amount
 
     def sides(self, risk: Risk) -> Sides:
+        """The need at the caller's risk."""
+        return self.bounds("high" if risk == "high" else "expected")
+
+    def bounds(self, bound: Bound) -> Sides:
         """The need at one bound."""
         return Sides(
-            inside=at_risk(self.inside, risk),
-            cache=at_risk(self.cache, risk),
-            beside=at_risk(self.beside, risk),
-            before=at_risk(self.before, risk),
+            inside=getattr(self.inside, bound),
+            cache=getattr(self.cache, bound),
+            beside=getattr(self.beside, bound),
+            before=getattr(self.before, bound),
         )
 
     @property
@@ -258,50 +259,3 @@ def usable_share(policy: Policy, share: float, outside_bytes: int, memory_bytes:
 def tightest(needs: tuple[StageNeed, ...], risk: Risk = "high") -> StageNeed:
     """The stage whose rank needs most."""
     return max(needs, key=lambda one: at_risk(one.need.amount, risk))
-
-
-def serving_limits(serving: Serving, needs: tuple[Need, ...], offer: Offer, risk: Risk) -> Limits:
-    """What the space for the cache holds: on the stage that holds fewest sequences."""
-    policy, context = serving.engine.policy, serving.context_tokens
-    if not any(sequence_cache_bytes(serving, need.stage, context) for need in needs):
-        return without_cache(serving)
-    rooms = [
-        (
-            need.stage,
-            max(0, room_bytes(policy, offer, need.sides(risk))),
-            sequence_cache_bytes(serving, need.stage, context),
-        )
-        for need in needs
-    ]
-    stage, room, one = min(rooms, key=lambda row: row[1] / max(1, row[2]))
-    concurrency = room // max(1, one)
-    return Limits(
-        kv_cache_capacity_bytes=room,
-        kv_cache_capacity_tokens=pool(serving).tokens(serving, stage, room),
-        kv_bytes_per_token=ceil_div(one, max(1, context)),
-        max_concurrency=concurrency * serving.split.data,
-        max_context_tokens=max_context_tokens(serving, stage, room),
-    )
-
-
-def without_cache(serving: Serving) -> Limits:
-    """Limits of a model that keeps nothing of a sequence: its steps and its positions alone."""
-    return Limits(
-        kv_cache_capacity_bytes=0,
-        kv_cache_capacity_tokens=0,
-        kv_bytes_per_token=0,
-        max_concurrency=serving.max_sequences * serving.split.data,
-        max_context_tokens=serving.model.context_limit or MAX_CONTEXT_TOKENS,
-    )
-
-
-def max_context_tokens(serving: Serving, stage: Stage, room_bytes: int) -> int:
-    """Longest context at which all sequences of a replica still fit, up to the model's limit."""
-    low, high = 0, serving.model.context_limit or MAX_CONTEXT_TOKENS
-    while low < high:
-        middle = (low + high + 1) // 2
-        if serving.sequences * sequence_cache_bytes(serving, stage, middle) <= room_bytes:
-            low = middle
-        else:
-            high = middle - 1
-    return low

@@ -6,12 +6,12 @@ from decimal import Decimal
 
 from service.domain.judging import (
     serving_budget,
-    serving_limits,
     serving_offer,
     stage_needs,
     tightest,
     usable_share,
 )
+from service.domain.limits import serving_limits
 from service.domain.questions import Serving
 from service.domain.requests import Pool
 from service.domain.results import Option, PerCard

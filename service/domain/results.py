@@ -111,12 +111,25 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the space for the cache holds, on the tightest rank."""
+    """What the space for the cache holds, on the tightest rank.
+
+    kv_cache_capacity_bytes   the pool at the caller's risk; low and high where all terms are so
+    kv_cache_capacity_tokens  as this version of the engine prints them
+    kv_fixed_bytes, kv_bytes_per_token   a and b of what a sequence of T tokens takes: a + b·T
+    max_concurrency           sequences of the context's length; `exact` as engines print it
+    max_context_tokens        the longest context at which the wanted concurrency still fits
+    """
 
     kv_cache_capacity_bytes: int
+    kv_cache_capacity_low_bytes: int
+    kv_cache_capacity_high_bytes: int
     kv_cache_capacity_tokens: int
+    kv_cache_capacity_blocks: int
+    kv_block_bytes: int
+    kv_fixed_bytes: int
     kv_bytes_per_token: int
     max_concurrency: int
+    max_concurrency_exact: float
     max_context_tokens: int
 
 

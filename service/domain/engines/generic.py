@@ -9,13 +9,11 @@ from service.domain.engines.peaks import block_peak, expert_workspace
 from service.domain.engines.shared import (
     KV_CACHE,
     LORA_ADAPTERS,
+    UNIFORM_POOL,
     checkpoint,
-    sequence_rows,
-    uniform_block_bytes,
-    uniform_tokens,
     weights_form,
 )
-from service.domain.forms import FP32_BYTES, EngineModel, PoolForm, TermForm, before
+from service.domain.forms import FP32_BYTES, EngineModel, TermForm, before
 from service.domain.profiles import GenericProfile, by_ranks
 from service.domain.questions import Serving
 from service.domain.results import Value
@@ -122,7 +120,5 @@ GENERIC = EngineModel(
         ),
         LORA_ADAPTERS,
     ),
-    pool=PoolForm(
-        sequence_bytes=sequence_rows, block_bytes=uniform_block_bytes, tokens=uniform_tokens
-    ),
+    pool=UNIFORM_POOL,
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from service.domain.architecture import Stage, counts
 from service.domain.caches import CacheRow
 from service.domain.engine import SURE
-from service.domain.forms import ACTIVATION_BYTES, TermForm, cached
+from service.domain.forms import ACTIVATION_BYTES, PoolForm, TermForm, cached
 from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving
 from service.domain.results import Value
@@ -112,6 +112,15 @@ def uniform_tokens(serving: Serving, stage: Stage, pool_bytes: int) -> int:
     """Tokens of a pool whose layers are all alike."""
     block = uniform_block_bytes(serving, stage)
     return pool_bytes // block * serving.profile.block_tokens if block else 0
+
+
+UNIFORM_POOL = PoolForm(
+    sequence_bytes=sequence_rows,
+    block_bytes=uniform_block_bytes,
+    token_bytes=token_bytes,
+    tokens=uniform_tokens,
+)
+"""A pool of blocks that hold so many tokens of every layer."""
 
 
 def kv_cache(serving: Serving, stage: Stage) -> int:

@@ -9,17 +9,14 @@ from service.domain.engines.peaks import block_peak, expert_workspace
 from service.domain.engines.shared import (
     KV_CACHE,
     LORA_ADAPTERS,
+    UNIFORM_POOL,
     checkpoint,
-    sequence_rows,
-    uniform_block_bytes,
-    uniform_tokens,
     weights_form,
 )
 from service.domain.forms import (
     ACTIVATION_BYTES,
     FP32_BYTES,
     EngineModel,
-    PoolForm,
     TermForm,
 )
 from service.domain.profiles import VllmProfile, by_ranks
@@ -209,7 +206,5 @@ VLLM = EngineModel(
         ),
         LORA_ADAPTERS,
     ),
-    pool=PoolForm(
-        sequence_bytes=sequence_rows, block_bytes=uniform_block_bytes, tokens=uniform_tokens
-    ),
+    pool=UNIFORM_POOL,
 )
