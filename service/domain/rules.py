@@ -177,8 +177,17 @@ OUTPUT_CAUTIONS: Mapping[Output, Caution] = {
 }
 
 
+SOURCE_CAUTION = Caution(
+    code="encoder-decoder",
+    message="the source text is taken to be as long as the context: the decoder keeps keys and "
+    "values of both; the encoder's own activations are not counted",
+)
+
+
 def output_cautions(model: Architecture) -> tuple[Caution, ...]:
     """What a caller who expects a text generator should know about a model that is none."""
+    if any(tower.modality == "text" for tower in model.towers):
+        return (SOURCE_CAUTION,)
     found = OUTPUT_CAUTIONS.get(model.output)
     if found is not None:
         return (found,)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import accumulate
 
 from service.domain.architecture import Architecture, Stage
-from service.domain.caches import CacheRow, StateRow
+from service.domain.caches import CacheRow, Source, StateRow
 from service.domain.feed_forward import MixtureOfExperts
 from service.domain.precision import Place, Precision, Quantization
 from service.domain.tensors import Tensors
@@ -193,12 +193,15 @@ def state_rows(
     return tuple(found.items())
 
 
-def cached_elements_per_token(model: Architecture) -> int:
-    """Values that an unsharded model keeps of one token while no window is full."""
+def cached_elements_per_token(model: Architecture, source: Source = "context") -> int:
+    """Values that an unsharded model keeps of one token while no window is full.
+
+    Of the context, or of an encoder's output that a decoder looks at.
+    """
     return sum(
         row.elements * layers // row.tokens_per_row
         for row, layers in cache_rows(model, 1)
-        if row.source == "context"
+        if row.source == source
     )
 
 

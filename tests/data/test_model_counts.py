@@ -60,6 +60,14 @@ def test_cache_bytes_a_token_equal_the_verified_figure(hub_id: str) -> None:
     assert 2 * cached_elements_per_token(built(hub_id)) == expected
 
 
+@pytest.mark.parametrize(
+    "hub_id", sorted(h for h in TRUTH if "kv_bytes_per_encoder_token" in TRUTH[h])
+)
+def test_cache_bytes_of_an_encoders_token_equal_the_verified_figure(hub_id: str) -> None:
+    found = 2 * cached_elements_per_token(built(hub_id), "encoder")
+    assert found == TRUTH[hub_id]["kv_bytes_per_encoder_token"]
+
+
 def test_deepseek_v3_states_its_prediction_layer_apart() -> None:
     model = built("deepseek-ai/DeepSeek-V3")
     # published: layer + projection + norms 11,610,067,968, its table and head 1,853,358,080

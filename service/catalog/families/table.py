@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 
-from service.catalog.families import encoder, llama_like, mixtures, plain, sparse_decoders, uneven
+from service.catalog.families import (
+    encoder,
+    encoder_decoder,
+    llama_like,
+    mixtures,
+    plain,
+    sound,
+    sparse_decoders,
+    uneven,
+)
 from service.catalog.families.declared.section import declared_quantization
 from service.catalog.families.declared_precision import declared_precision
 from service.catalog.families.decoder import Facts, decoder
@@ -24,6 +33,7 @@ FAMILIES: Mapping[str, Builder] = {
     "arctic": sparse_decoders.arctic,
     "baichuan": llama_like.llama,
     "bailing_moe": mixtures.bailing,
+    "bart": encoder_decoder.bart,
     "bert": encoder.bert,
     "bitnet": uneven.bitnet,
     "bloom": plain.bloom,
@@ -72,6 +82,9 @@ FAMILIES: Mapping[str, Builder] = {
     "kimi_k2": mixtures.deepseek_latent,
     "llama": llama_like.llama,
     "longcat_flash": sparse_decoders.longcat,
+    "m2m_100": encoder_decoder.m2m_100,
+    "marian": encoder_decoder.marian,
+    "mbart": encoder_decoder.mbart,
     "mellum": sparse_decoders.mellum,
     "mimo": llama_like.qwen2,
     "mimo_v2_flash": sparse_decoders.mimo_v2,
@@ -83,6 +96,7 @@ FAMILIES: Mapping[str, Builder] = {
     "mixtral": mixtures.mixtral,
     "modernbert": encoder.modernbert,
     "mpt": plain.mpt,
+    "mt5": encoder_decoder.mt5,
     "nemotron": plain.nemotron,
     "nemotron-nas": uneven.nemotron_nas,
     "nomic_bert": encoder.nomic_bert,
@@ -91,6 +105,7 @@ FAMILIES: Mapping[str, Builder] = {
     "olmo3": llama_like.olmo2,
     "olmoe": mixtures.olmoe,
     "opt": plain.opt,
+    "pegasus": encoder_decoder.pegasus,
     "persimmon": plain.persimmon,
     "phi": plain.phi,
     "phi3": llama_like.phi3,
@@ -107,6 +122,9 @@ FAMILIES: Mapping[str, Builder] = {
     "solar_open": mixtures.glm4_moe,
     "stablelm": llama_like.stablelm,
     "starcoder2": plain.starcoder2,
+    "t5": encoder_decoder.t5,
+    "wav2vec2": sound.wav2vec2,
+    "whisper": encoder_decoder.whisper,
     "xglm": plain.xglm,
     "xlm-roberta": encoder.roberta,
     "youtu": mixtures.dense_latent,
