@@ -69,6 +69,8 @@ class LoraSchema(Strict):
     rank = Whole(1, 65_536)
     targets = fields.Raw()
     precision = Text()
+    dora = Flag()
+    fp32_residual = Flag()
 
     @validates_schema
     def targets_are_names(self, data: dict[str, Any], **_: Any) -> None:
@@ -100,7 +102,9 @@ class TrainingSchema(Strict):
     padding_free = Flag()
     compile = Flag()
     sharding = Word("none", "ddp", "zero-1", "zero-2", "zero-3", "fsdp", "fsdp-no-reshard")
+    shard_ranks = Whole(1, MAX_CARDS)
     offload = Word("none", "optimizer", "all")
+    optimizer_in_backward = Flag()
     lora = fields.Nested(LoraSchema)
     pipeline_schedule = Word("1f1b", "interleaved")
     virtual_stages = Whole(1, 1024)
@@ -169,6 +173,7 @@ class PlacementSchema(Strict):
     data_parallel = Whole(1, MAX_CARDS)
     expert_parallel = Whole(1, MAX_CARDS)
     context_parallel = Whole(1, MAX_CARDS)
+    expert_tensor_parallel = Whole(1, MAX_CARDS)
     memory_gib = Number(0.1, MAX_GIB, allow_none=True)
 
 
