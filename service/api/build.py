@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from service.api.quantization import chosen_quantization
 from service.catalog.families import architecture
 from service.catalog.gpus import GpuCatalog
 from service.catalog.models import ModelEntry, entry_architecture
@@ -204,11 +205,11 @@ def estimate_request(catalogs: Catalogs, body: Body) -> EstimateRequest:
     placement = body.get("placement", {})
     training = body["workload"]["kind"] == "training"
     gpu, memory = placement.get("gpu"), placement.get("memory_gib")
-    precision, quantization = body.get("precision"), body.get("quantization")
+    precision, model = body.get("precision"), model_facts(catalogs, body["model"])
     return EstimateRequest(
-        model=model_facts(catalogs, body["model"]),
+        model=model,
         precision=catalogs.precisions.pick(precision) if precision else None,
-        quantization=catalogs.quantizations.pick(quantization) if quantization else None,
+        quantization=quantization(catalogs, model, body),
         workload=wish(catalogs, body["workload"]),
         split=training_split(placement) if training else serving_split(placement),
         gpu=one_gpu(catalogs, gpu, "placement.gpu") if gpu else None,
@@ -232,12 +233,30 @@ def chosen_gpus(catalogs: Catalogs, value: Any) -> tuple[Gpu, ...] | None:
     return tuple({gpu.id: gpu for gpu in found}.values())
 
 
-def choices(catalogs: Catalogs, body: Body) -> Choices:
+def quantization(catalogs: Catalogs, model: ModelFacts, body: Body) -> Quantization | None:
+    """The quantization of a body, where it names one."""
+    value = body.get("quantization")
+    return None if value is None else one_of(catalogs, model, value, "quantization")
+
+
+def one_of(catalogs: Catalogs, model: ModelFacts, value: Any, field: str) -> Quantization:
+    """A quantization by name or by policy, for a model."""
+    return chosen_quantization(
+        catalogs.quantizations, catalogs.stock, model.architecture, value, field
+    )
+
+
+def choices(catalogs: Catalogs, model: ModelFacts, body: Body) -> Choices:
     """What a plan may vary."""
     formats, caches = body.get("quantizations"), body.get("kv_cache_precisions")
     return Choices(
         gpus=chosen_gpus(catalogs, body.get("gpus")),
-        quantizations=tuple(catalogs.quantizations.pick(n) for n in formats) if formats else None,
+        quantizations=tuple(
+            one_of(catalogs, model, value, f"choices.quantizations.{index}")
+            for index, value in enumerate(formats)
+        )
+        if formats
+        else None,
         caches=tuple(cache(catalogs, name) for name in caches) if caches else None,
         tensor_parallel=tuple(body["tensor_parallel"]) if "tensor_parallel" in body else None,
         pipeline_parallel=tuple(body["pipeline_parallel"]) if "pipeline_parallel" in body else None,
@@ -264,14 +283,14 @@ def pool(catalogs: Catalogs, body: Body, index: int) -> Pool:
 
 def plan_request(catalogs: Catalogs, body: Body) -> PlanRequest:
     """A plan's body."""
-    precision, quantization = body.get("precision"), body.get("quantization")
+    precision, model = body.get("precision"), model_facts(catalogs, body["model"])
     rows = body.get("inventory", ())
     return PlanRequest(
-        model=model_facts(catalogs, body["model"]),
+        model=model,
         precision=catalogs.precisions.pick(precision) if precision else None,
-        quantization=catalogs.quantizations.pick(quantization) if quantization else None,
+        quantization=quantization(catalogs, model, body),
         workload=wish(catalogs, body["workload"]),
-        choices=choices(catalogs, body.get("choices", {})),
+        choices=choices(catalogs, model, body.get("choices", {})),
         limits=PlanLimits(**body.get("limits", {})),
         inventory=tuple(pool(catalogs, row, index) for index, row in enumerate(rows)),
         objective=body.get("objective", "fewest-cards"),

@@ -155,6 +155,7 @@ def cautions(serving: Serving, gpu: Gpu | None) -> tuple[Caution, ...]:
                 )
             )
     found.extend(output_cautions(serving.model))
+    found.extend(Caution(code="model-note", message=note) for note in serving.model.notes)
     return tuple(found)
 
 
