@@ -16,7 +16,7 @@ from service.domain.units import ceil_div
 P = TypeVar("P", bound=Profile)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Split:
     """How ranks share a model: tensor × pipeline × context ranks a replica, `data` replicas.
 
