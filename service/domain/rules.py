@@ -67,7 +67,7 @@ def indivisible(model: Architecture, quantization: Quantization, split: Split) -
     for kind in model.layer_kinds:
         for mixer in kind.mixers:
             if mixer.shard_limit % tensor:
-                return f"{mixer.shard_limit} attention heads are not divisible by {tensor}"
+                return f"{mixer.shard_limit} heads or channels are not divisible by {tensor}"
     if tensor > 1 and quantization.group > 1:
         return _cut_group(model, quantization, tensor, split.expert)
     return None

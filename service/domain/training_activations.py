@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from service.domain.adapters import is_adapted
 from service.domain.architecture import LayerKind, counts, kind_occurrences
 from service.domain.feed_forward import DenseFeedForward, FeedForward, MixtureOfExperts
-from service.domain.mixers import Attention, Mixer
+from service.domain.mixers import Attention, Mixer, StateMixer
 from service.domain.questions import TrainingRun
 from service.domain.training_states import regime_widths
 
@@ -66,7 +66,11 @@ def attention_bytes(run: TrainingRun, mixer: Mixer) -> int:
     A = 4q + 4k + 4a (flash, 16 bit);  8q + 6·a·s (eager, 16 bit);  16q + 4·a·s (fp32 with groups)
 
     q, k  elements of queries and of keys a token   a  heads   s  sequence tokens
+
+    A mixer with a state keeps what its operators hand on, and no scores.
     """
+    if isinstance(mixer, StateMixer):
+        return keeping(run).element * mixer.kept_width
     query, key, heads, sequence = (
         mixer.query_width,
         mixer.kv_width,

@@ -11,7 +11,7 @@ from service.domain.engine import Engine
 from service.domain.hardware import Gpu
 from service.domain.optimizer import Optimizer
 from service.domain.precision import Quantization, Rule
-from service.domain.sums import cached_elements_per_token
+from service.domain.sums import cache_rows, cached_elements_per_token, state_bytes
 from service.domain.tensors import elements
 from service.domain.units import bytes_of_bits
 
@@ -63,6 +63,13 @@ def model_view(model: Architecture) -> dict[str, Any]:
         "quantization": declared.id if (declared := model.declared_quantization) else None,
         "parameters_by_kind": by_kind,
         "kv_bytes_per_token": bytes_of_bits(cached_elements_per_token(model) * SIXTEEN_BITS),
+        "kv_bytes_per_token_beyond_window": bytes_of_bits(
+            cached_elements_per_token(model, beyond_windows=True) * SIXTEEN_BITS
+        ),
+        "sliding_window_tokens": max(
+            (row.window_tokens for row, _ in cache_rows(model, 1)), default=0
+        ),
+        "state_bytes_per_sequence": state_bytes(model),
         "kv_bytes_per_encoder_token": bytes_of_bits(
             cached_elements_per_token(model, "encoder") * SIXTEEN_BITS
         ),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from service.domain.architecture import Stage, counts, source_tokens
 from service.domain.caches import CacheRow
 from service.domain.engine import SURE
+from service.domain.engines.states import sequence_state
 from service.domain.forms import ACTIVATION_BYTES, PoolForm, TermForm, cached
 from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving
@@ -71,7 +72,7 @@ def stage_cache_rows(serving: Serving, stage: Stage) -> tuple[tuple[CacheRow, in
 
 def row_bytes(serving: Serving, row: CacheRow) -> int:
     """One row of one layer. [B]"""
-    return bytes_of_bits(row.elements * (row.bits or serving.cache.bits))
+    return bytes_of_bits(row.row_bits(serving.cache.bits))
 
 
 def sequence_rows(serving: Serving, stage: Stage, context_tokens: int) -> int:
@@ -95,6 +96,11 @@ def sequence_rows(serving: Serving, stage: Stage, context_tokens: int) -> int:
     return size
 
 
+def sequence_bytes(serving: Serving, stage: Stage, context_tokens: int) -> int:
+    """Cache and states of one sequence of so many tokens on one rank of a stage. [B]"""
+    return sequence_rows(serving, stage, context_tokens) + sequence_state(serving, stage)
+
+
 def token_bytes(serving: Serving, stage: Stage) -> int:
     """Cache of one more token while no window is full. [B]"""
     return sum(
@@ -116,7 +122,7 @@ def uniform_tokens(serving: Serving, stage: Stage, pool_bytes: int) -> int:
 
 
 UNIFORM_POOL = PoolForm(
-    sequence_bytes=sequence_rows,
+    sequence_bytes=sequence_bytes,
     block_bytes=uniform_block_bytes,
     token_bytes=token_bytes,
     tokens=uniform_tokens,
