@@ -7,14 +7,18 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from service.catalog.families import (
+    convolution,
     encoder,
     encoder_decoder,
+    hybrid,
     llama_like,
     mixtures,
     plain,
     sound,
     sparse_decoders,
+    state_space,
     uneven,
+    zamba,
 )
 from service.catalog.families.declared.section import declared_quantization
 from service.catalog.families.declared_precision import declared_precision
@@ -33,6 +37,7 @@ FAMILIES: Mapping[str, Builder] = {
     "arctic": sparse_decoders.arctic,
     "baichuan": llama_like.llama,
     "bailing_moe": mixtures.bailing,
+    "bamba": hybrid.bamba,
     "bart": encoder_decoder.bart,
     "bert": encoder.bert,
     "bitnet": uneven.bitnet,
@@ -55,6 +60,8 @@ FAMILIES: Mapping[str, Builder] = {
     "exaone4": llama_like.exaone4,
     "exaone_moe": sparse_decoders.exaone_moe,
     "falcon": plain.falcon,
+    "falcon_h1": hybrid.falcon_h1,
+    "falcon_mamba": state_space.mamba,
     "flex_olmo": mixtures.olmoe,
     "gemma": llama_like.gemma,
     "gemma2": llama_like.gemma2,
@@ -71,6 +78,7 @@ FAMILIES: Mapping[str, Builder] = {
     "gptj": plain.gptj,
     "granite": llama_like.tied_llama,
     "granitemoe": mixtures.granitemoe,
+    "granitemoehybrid": hybrid.granite_hybrid,
     "grok-1": sparse_decoders.grok,
     "hunyuan_v1_dense": llama_like.hunyuan,
     "hunyuan_v1_moe": sparse_decoders.hunyuan_moe,
@@ -78,11 +86,16 @@ FAMILIES: Mapping[str, Builder] = {
     "internlm2": llama_like.llama,
     "internlm3": llama_like.internlm3,
     "iquestcoder": llama_like.llama,
+    "jamba": state_space.jamba,
     "jina_embeddings_v3": encoder.jina_v3,
     "kimi_k2": mixtures.deepseek_latent,
+    "lfm2": convolution.lfm2,
+    "lfm2_moe": convolution.lfm2_moe,
     "llama": llama_like.llama,
     "longcat_flash": sparse_decoders.longcat,
     "m2m_100": encoder_decoder.m2m_100,
+    "mamba": state_space.mamba,
+    "mamba2": state_space.mamba2,
     "marian": encoder_decoder.marian,
     "mbart": encoder_decoder.mbart,
     "mellum": sparse_decoders.mellum,
@@ -99,6 +112,7 @@ FAMILIES: Mapping[str, Builder] = {
     "mt5": encoder_decoder.mt5,
     "nemotron": plain.nemotron,
     "nemotron-nas": uneven.nemotron_nas,
+    "nemotron_h": hybrid.nemotron_h,
     "nomic_bert": encoder.nomic_bert,
     "olmo": llama_like.olmo,
     "olmo2": llama_like.olmo2,
@@ -116,6 +130,7 @@ FAMILIES: Mapping[str, Builder] = {
     "qwen2_moe": mixtures.qwen2_moe,
     "qwen3": llama_like.qwen3,
     "qwen3_moe": mixtures.qwen3_moe,
+    "recurrent_gemma": convolution.recurrent_gemma,
     "roberta": encoder.roberta,
     "seed_oss": llama_like.seed_oss,
     "smollm3": llama_like.llama,
@@ -128,6 +143,8 @@ FAMILIES: Mapping[str, Builder] = {
     "xglm": plain.xglm,
     "xlm-roberta": encoder.roberta,
     "youtu": mixtures.dense_latent,
+    "zamba": zamba.zamba,
+    "zamba2": zamba.zamba2,
 }
 
 
