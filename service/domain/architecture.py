@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
-from service.domain.caches import Source
 from service.domain.feed_forward import FeedForward
 from service.domain.mixers import Mixer
 from service.domain.precision import Declared
 from service.domain.tensors import Tensors, elements
 
+INPUT_TABLE = "embed_tokens"
 Modality = Literal["text", "vision", "audio"]
 Output = Literal["tokens", "scores", "vectors", "latents"]
 """What a model yields: the next token, scores of every word at every place, vectors or classes of
@@ -60,10 +60,6 @@ class Tower:
     before: Tensors = ()
     after: Tensors = ()
     item_tokens: int = 0
-
-    def output_tokens(self, context_tokens: int) -> int:
-        """Tokens that the tower puts out for one sequence."""
-        return context_tokens if self.modality == "text" else self.item_tokens
 
     def tensors(self) -> Tensors:
         """The bill of the tower; only a text encoder's weights keep their kinds."""
@@ -133,6 +129,16 @@ class Architecture:
         """Elements that the published files hold, where they are known to hold more."""
         return self.parameters + sum(extra for _, extra in extras(self))
 
+    @property
+    def embedding_parameters(self) -> int:
+        """Values of the table of input tokens, which is the head too where the two are tied."""
+        return sum(t.elements for t in self.embeddings if t.name.startswith(INPUT_TABLE))
+
+    @property
+    def head_parameters(self) -> int:
+        """Values of an output matrix of its own, 0 where the input table serves as head."""
+        return sum(t.elements for t in self.head if t.kind == "lm_head")
+
     def tensors(self) -> Tensors:
         """The whole bill: embeddings, towers, every block, head; `count` carries repetitions."""
         return counts(self).bill
@@ -164,17 +170,6 @@ def counts(model: Architecture) -> Counts:
         kind_totals=tuple(elements(kind.tensors()) for kind in model.layer_kinds),
         mixture=any(tensor.kind == "expert" for tensor in bill),
     )
-
-
-def source_tokens(model: Architecture, source: Source, context_tokens: int) -> int:
-    """Tokens that a cache counts: the context's, or what the encoders put out for one sequence.
-
-    An encoder of text puts out as many tokens as its source has, taken to be as long as the
-    context.
-    """
-    if source == "context":
-        return context_tokens
-    return sum(tower.output_tokens(context_tokens) for tower in model.towers)
 
 
 def repeated(kinds: tuple[LayerKind, ...], order: tuple[int, ...]) -> Tensors:

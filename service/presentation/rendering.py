@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
@@ -25,7 +23,7 @@ class Report:
 
 def json_text(data: Any) -> str:
     """Compact JSON."""
-    return orjson.dumps(data).decode()
+    return json.dumps(data, separators=(",", ":"), allow_nan=False)
 
 
 def as_json(report: Report) -> str:

@@ -48,7 +48,6 @@ class Facts:
     mixer, feed_forward  of a layer by its index, several where a block has several
     positions            rows of a learned position table
     embedding_size       width of the input table where it differs from the hidden size
-    wordless             no input table: sound, or an image, comes in through `extras`
     extras               further tensors beside the input table
     layer_extras         further tensors of a layer by its index
     towers               encoders beside the decoder
@@ -58,6 +57,7 @@ class Facts:
     output               what the model yields
     shared_group         of a layer by its index: layers of one group share their weights
     checkpoint_extras    name and elements of what the files hold beside the model
+    notes                what a reader should know about how the config was read
     """
 
     hidden_size: int
@@ -67,7 +67,6 @@ class Facts:
     mixer: Callable[[int], Mixers]
     feed_forward: Callable[[int], FeedForwards]
     norms: Norms = field(default_factory=Norms)
-    wordless: bool = False
     headless: bool = False
     head_bias: bool = False
     positions: int = 0
@@ -82,6 +81,7 @@ class Facts:
     shared_group: Callable[[int], int] | None = None
     context_limit: int | None = None
     checkpoint_extras: tuple[tuple[str, int], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def decoder(facts: Facts, name: str, family: str) -> Architecture:
@@ -103,6 +103,7 @@ def decoder(facts: Facts, name: str, family: str) -> Architecture:
         prediction_others=facts.prediction_others,
         context_limit=facts.context_limit,
         checkpoint_extras=facts.checkpoint_extras,
+        notes=facts.notes,
     )
 
 
@@ -142,7 +143,7 @@ def _embeddings(facts: Facts) -> Tensors:
         if facts.positions
         else ()
     )
-    return (*(() if facts.wordless else (table,)), *positions, *facts.extras)
+    return (*((table,) if table.rows else ()), *positions, *facts.extras)
 
 
 def _head(facts: Facts) -> Tensors:

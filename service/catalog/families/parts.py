@@ -87,9 +87,13 @@ def with_wide_norms(mixer: Attention) -> Attention:
 def windowed(
     config: Config, mixer: Attention, is_sliding: Callable[[int], bool]
 ) -> Callable[[int], Attention]:
-    """Attention by layer: over the config's window where the pattern says so."""
+    """Attention by layer: over the config's window where the pattern says so.
+
+    A window as wide as the context never binds.
+    """
     window = config.integer("sliding_window", default=0, low=0, high=MAX_TOKENS)
-    if not window:
+    context = config.integer(*CONTEXT, default=0, low=0, high=MAX_TOKENS)
+    if not window or 0 < context <= window:
         return lambda _: mixer
     narrow = replace(mixer, window_tokens=window)
     return lambda index: narrow if is_sliding(index) else mixer

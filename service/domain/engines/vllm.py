@@ -13,7 +13,6 @@ from service.domain.engines.shared import (
     checkpoint,
     weights_form,
 )
-from service.domain.engines.states import RECURRENT_STATE
 from service.domain.forms import (
     ACTIVATION_BYTES,
     FP32_BYTES,
@@ -164,7 +163,6 @@ VLLM = EngineModel(
     terms=(
         weights_form(),
         KV_CACHE,
-        RECURRENT_STATE,
         TermForm(
             name="activations",
             expected=activations,
