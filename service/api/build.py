@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from service.api.quantization import chosen_quantization
 from service.catalog.families import architecture
 from service.catalog.gpus import GpuCatalog
 from service.catalog.models import ModelEntry, entry_architecture
@@ -85,11 +86,13 @@ def cache(catalogs: Catalogs, name: str | None) -> CachePrecision | None:
     return None if name in {None, AUTO} else catalogs.caches.pick(str(name))
 
 
-def refuse_unmodelled(workload: Body, fields: Mapping[str, object], why: str) -> None:
+def refuse_unmodelled(
+    body: Body, fields: Mapping[str, object], why: str, place: str = "workload"
+) -> None:
     """Refuse fields whose effect is not modelled, unless they ask for what is modelled anyway."""
     for field, harmless in fields.items():
-        if workload.get(field) not in {None, harmless}:
-            raise InvalidRequest(f"workload.{field}", why)
+        if body.get(field) not in {None, harmless}:
+            raise InvalidRequest(f"{place}.{field}", why)
 
 
 def serving_wish(catalogs: Catalogs, workload: Body) -> ServingWish:
@@ -125,20 +128,19 @@ def lora_wish(catalogs: Catalogs, body: Body | None) -> LoraWish | None:
         rank=body.get("rank"),
         targets=tuple(targets) if targets else None,
         precision=catalogs.precisions.pick(precision) if precision else None,
+        dora=body.get("dora"),
+        fp32_residual=body.get("fp32_residual"),
     )
 
 
 def training_wish(catalogs: Catalogs, workload: Body) -> TrainingWish:
     """A training workload."""
-    refuse_unmodelled(workload, {"offload": "none"}, "offloading is not modelled")
-    refuse_unmodelled(workload, {"compile": False}, "torch.compile is not modelled")
-    refuse_unmodelled(workload, {"pipeline_schedule": "1f1b"}, "pipelines are not modelled")
-    refuse_unmodelled(workload, {"virtual_stages": 1}, "pipelines are not modelled")
     framework, optimizer = workload.get("framework"), workload.get("optimizer")
     plain = (
         "method", "framework_version", "regime", "micro_batch_size", "sequence_tokens",
         "gradient_accumulation", "activation_checkpointing", "attention", "loss", "sharding",
-        "allow_context_beyond_limit",
+        "shard_ranks", "offload", "compile", "padding_free", "optimizer_in_backward",
+        "pipeline_schedule", "virtual_stages", "allow_context_beyond_limit",
     )  # fmt: skip
     return TrainingWish(
         framework=catalogs.frameworks.pick(framework) if framework else None,
@@ -160,26 +162,42 @@ def split(placement: Body) -> Split:
     tensor = placement.get("tensor_parallel")
     pipeline = placement.get("pipeline_parallel", 1)
     data = placement.get("data_parallel", 1)
+    context = placement.get("context_parallel", 1)
     cards = placement.get("cards")
     if tensor is None:
-        tensor = max(1, (cards or 1) // (pipeline * data))
+        tensor = max(1, (cards or 1) // (pipeline * data * context))
     found = Split(
-        tensor=tensor, pipeline=pipeline, data=data, expert=placement.get("expert_parallel", 1)
+        tensor=tensor,
+        pipeline=pipeline,
+        data=data,
+        expert=placement.get("expert_parallel", 1),
+        context=context,
+        expert_tensor=placement.get("expert_tensor_parallel", 0),
     )
     if cards is not None and cards != found.cards:
         raise InvalidRequest(
-            "placement.cards", f"{cards} cards are not tensor x pipeline x data = {found.cards}"
+            "placement.cards",
+            f"{cards} cards are not tensor x pipeline x context x data = {found.cards}",
         )
-    if placement.get("context_parallel", 1) != 1:
-        raise InvalidRequest("placement.context_parallel", "context parallelism is not modelled")
     return found
 
 
-def training_split(placement: Body) -> Split:
-    """Ranks of a training run: `cards` alone means data parallel."""
-    if "cards" in placement and not {"tensor_parallel", "data_parallel"} & set(placement):
-        return split({**placement, "tensor_parallel": 1, "data_parallel": placement["cards"]})
+def serving_split(placement: Body) -> Split:
+    """Ranks of a serving replica, whose context is not cut."""
+    why = "serving does not cut the context over ranks"
+    refuse_unmodelled(placement, {"context_parallel": 1}, why, place="placement")
+    why = "serving cuts experts with the tensor-parallel ranks"
+    refuse_unmodelled(placement, {"expert_tensor_parallel": None}, why, place="placement")
     return split(placement)
+
+
+def training_split(placement: Body) -> Split:
+    """Ranks of a training run: `cards` without `data_parallel` is filled with data ranks."""
+    if "cards" not in placement or "data_parallel" in placement:
+        return split({"tensor_parallel": 1, **placement})
+    inner = split({"tensor_parallel": 1, **placement, "cards": None})
+    data = max(1, placement["cards"] // inner.ranks)
+    return split({"tensor_parallel": 1, **placement, "data_parallel": data})
 
 
 def estimate_request(catalogs: Catalogs, body: Body) -> EstimateRequest:
@@ -187,13 +205,13 @@ def estimate_request(catalogs: Catalogs, body: Body) -> EstimateRequest:
     placement = body.get("placement", {})
     training = body["workload"]["kind"] == "training"
     gpu, memory = placement.get("gpu"), placement.get("memory_gib")
-    precision, quantization = body.get("precision"), body.get("quantization")
+    precision, model = body.get("precision"), model_facts(catalogs, body["model"])
     return EstimateRequest(
-        model=model_facts(catalogs, body["model"]),
+        model=model,
         precision=catalogs.precisions.pick(precision) if precision else None,
-        quantization=catalogs.quantizations.pick(quantization) if quantization else None,
+        quantization=quantization(catalogs, model, body),
         workload=wish(catalogs, body["workload"]),
-        split=training_split(placement) if training else split(placement),
+        split=training_split(placement) if training else serving_split(placement),
         gpu=one_gpu(catalogs, gpu, "placement.gpu") if gpu else None,
         memory_bytes=bytes_of_gib(memory) if memory else None,
         risk=body.get("risk", "high"),
@@ -215,12 +233,30 @@ def chosen_gpus(catalogs: Catalogs, value: Any) -> tuple[Gpu, ...] | None:
     return tuple({gpu.id: gpu for gpu in found}.values())
 
 
-def choices(catalogs: Catalogs, body: Body) -> Choices:
+def quantization(catalogs: Catalogs, model: ModelFacts, body: Body) -> Quantization | None:
+    """The quantization of a body, where it names one."""
+    value = body.get("quantization")
+    return None if value is None else one_of(catalogs, model, value, "quantization")
+
+
+def one_of(catalogs: Catalogs, model: ModelFacts, value: Any, field: str) -> Quantization:
+    """A quantization by name or by policy, for a model."""
+    return chosen_quantization(
+        catalogs.quantizations, catalogs.stock, model.architecture, value, field
+    )
+
+
+def choices(catalogs: Catalogs, model: ModelFacts, body: Body) -> Choices:
     """What a plan may vary."""
     formats, caches = body.get("quantizations"), body.get("kv_cache_precisions")
     return Choices(
         gpus=chosen_gpus(catalogs, body.get("gpus")),
-        quantizations=tuple(catalogs.quantizations.pick(n) for n in formats) if formats else None,
+        quantizations=tuple(
+            one_of(catalogs, model, value, f"choices.quantizations.{index}")
+            for index, value in enumerate(formats)
+        )
+        if formats
+        else None,
         caches=tuple(cache(catalogs, name) for name in caches) if caches else None,
         tensor_parallel=tuple(body["tensor_parallel"]) if "tensor_parallel" in body else None,
         pipeline_parallel=tuple(body["pipeline_parallel"]) if "pipeline_parallel" in body else None,
@@ -247,14 +283,14 @@ def pool(catalogs: Catalogs, body: Body, index: int) -> Pool:
 
 def plan_request(catalogs: Catalogs, body: Body) -> PlanRequest:
     """A plan's body."""
-    precision, quantization = body.get("precision"), body.get("quantization")
+    precision, model = body.get("precision"), model_facts(catalogs, body["model"])
     rows = body.get("inventory", ())
     return PlanRequest(
-        model=model_facts(catalogs, body["model"]),
+        model=model,
         precision=catalogs.precisions.pick(precision) if precision else None,
-        quantization=catalogs.quantizations.pick(quantization) if quantization else None,
+        quantization=quantization(catalogs, model, body),
         workload=wish(catalogs, body["workload"]),
-        choices=choices(catalogs, body.get("choices", {})),
+        choices=choices(catalogs, model, body.get("choices", {})),
         limits=PlanLimits(**body.get("limits", {})),
         inventory=tuple(pool(catalogs, row, index) for index, row in enumerate(rows)),
         objective=body.get("objective", "fewest-cards"),

@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import math
 import re
+from difflib import get_close_matches
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 MAX_TEXT = 300
 COUNT = re.compile(r"(\d{1,12})(?:\.(\d{1,6}))?\s*([kmbt]?)", re.IGNORECASE | re.ASCII)
 PARAMETER_SCALE = {"": 0, "k": 3, "m": 6, "b": 9, "t": 12}
 MAX_PARAMETERS = 10**15
+
+
+class Strict(Schema):
+    """A schema that refuses unknown fields and says which one may have been meant."""
+
+    class Meta:
+        """marshmallow's options."""
+
+        unknown = RAISE
+
+    error_messages = {"type": "Not an object."}  # ruff: ignore[mutable-class-default] - marshmallow's own form
+
+    def handle_error(self, error: ValidationError, data: Any, **kwargs: Any) -> None:
+        """Add the nearest field to the message of an unknown one."""
+        del data, kwargs
+        messages = error.messages if isinstance(error.messages, dict) else {}
+        for name, message in messages.items():
+            if message == ["Unknown field."]:
+                near = get_close_matches(str(name), self.fields, n=1)
+                hint = f" Did you mean {near[0]}?" if near else f" Known: {', '.join(self.fields)}."
+                messages[name] = [f"Unknown field.{hint}"]
 
 
 class Whole(fields.Integer):

@@ -79,6 +79,7 @@ COMMON: Mapping[str, Place] = {
     "parameters": (("model", "parameters"), word),
     "precision": (("precision",), word),
     "quantization": (("quantization",), word),
+    "keep": (("keep",), listed(word)),
     "risk": (("risk",), word),
     "catalog_version": (("catalog_version",), word),
     "rank": (("workload", "lora", "rank"), whole),
@@ -130,7 +131,15 @@ def flat_body(query: MultiDict[str, str], places: Mapping[str, Place]) -> dict[s
         seen.add(name)
         path, read = places[name]
         _put(body, path, read(values[0]))
+    if "keep" in body:
+        body["quantization"] = _policy(body.pop("keep"), body.get("quantization"))
     return body
+
+
+def _policy(keep: list[str], base: Any) -> dict[str, Any]:
+    if base is None:
+        raise ValidationError({"keep": ["Give quantization too: keep says what of it stays."]})
+    return {"base": base, "keep": keep}
 
 
 def _put(body: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

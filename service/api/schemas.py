@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from service.api.fields import Flag, Number, Text, Whole, Word, parameter_count
+from service.api.fields import Flag, Number, Strict, Text, Whole, Word, parameter_count
+from service.api.quantization import QuantizationChoice
 
 MAX_TOKENS = 1 << 31
 MAX_SEQUENCES = 1_000_000
 MAX_CARDS = 65_536
 MAX_LIST = 300
 MAX_GIB = 1_000_000
-
-
-class Strict(Schema):
-    """A schema that refuses unknown fields and says which one may have been meant."""
-
-    class Meta:
-        """marshmallow's options."""
-
-        unknown = RAISE
-
-    error_messages = {"type": "Not an object."}  # ruff: ignore[mutable-class-default] - marshmallow's own form
-
-    def handle_error(self, error: ValidationError, data: Any, **kwargs: Any) -> None:
-        """Add the nearest field to the message of an unknown one."""
-        del data, kwargs
-        messages = error.messages if isinstance(error.messages, dict) else {}
-        for name, message in messages.items():
-            if message == ["Unknown field."]:
-                near = get_close_matches(str(name), self.fields, n=1)
-                hint = f" Did you mean {near[0]}?" if near else f" Known: {', '.join(self.fields)}."
-                messages[name] = [f"Unknown field.{hint}"]
 
 
 class LoraAdaptersSchema(Strict):
@@ -69,6 +48,8 @@ class LoraSchema(Strict):
     rank = Whole(1, 65_536)
     targets = fields.Raw()
     precision = Text()
+    dora = Flag()
+    fp32_residual = Flag()
 
     @validates_schema
     def targets_are_names(self, data: dict[str, Any], **_: Any) -> None:
@@ -100,7 +81,9 @@ class TrainingSchema(Strict):
     padding_free = Flag()
     compile = Flag()
     sharding = Word("none", "ddp", "zero-1", "zero-2", "zero-3", "fsdp", "fsdp-no-reshard")
+    shard_ranks = Whole(1, MAX_CARDS)
     offload = Word("none", "optimizer", "all")
+    optimizer_in_backward = Flag()
     lora = fields.Nested(LoraSchema)
     pipeline_schedule = Word("1f1b", "interleaved")
     virtual_stages = Whole(1, 1024)
@@ -169,6 +152,7 @@ class PlacementSchema(Strict):
     data_parallel = Whole(1, MAX_CARDS)
     expert_parallel = Whole(1, MAX_CARDS)
     context_parallel = Whole(1, MAX_CARDS)
+    expert_tensor_parallel = Whole(1, MAX_CARDS)
     memory_gib = Number(0.1, MAX_GIB, allow_none=True)
 
 
@@ -186,7 +170,7 @@ class EstimateSchema(Strict):
     model = Model(required=True)
     workload = Workload(required=True)
     precision = Text()
-    quantization = Text()
+    quantization = QuantizationChoice()
     placement = fields.Nested(PlacementSchema)
     risk = Word("high", "expected")
     catalog_version = Text()
@@ -206,7 +190,7 @@ class ChoicesSchema(Strict):
     """What a plan may vary."""
 
     gpus = fields.Raw()
-    quantizations = names()
+    quantizations = fields.List(QuantizationChoice(), validate=validate.Length(min=1, max=MAX_LIST))
     kv_cache_precisions = names()
     tensor_parallel = degrees()
     pipeline_parallel = degrees()
@@ -251,7 +235,7 @@ class PlanSchema(Strict):
     model = Model(required=True)
     workload = Workload(required=True)
     precision = Text()
-    quantization = Text()
+    quantization = QuantizationChoice()
     choices = fields.Nested(ChoicesSchema)
     limits = fields.Nested(LimitsSchema)
     inventory = fields.List(fields.Nested(PoolSchema), validate=validate.Length(min=1, max=64))

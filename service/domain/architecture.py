@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
+from service.domain.caches import Source
 from service.domain.feed_forward import FeedForward
 from service.domain.mixers import Mixer
 from service.domain.precision import Declared
@@ -60,6 +61,10 @@ class Tower:
     before: Tensors = ()
     after: Tensors = ()
     item_tokens: int = 0
+
+    def output_tokens(self, context_tokens: int) -> int:
+        """Tokens that the tower puts out for one sequence."""
+        return context_tokens if self.modality == "text" else self.item_tokens
 
     def tensors(self) -> Tensors:
         """The bill of the tower; only a text encoder's weights keep their kinds."""
@@ -170,6 +175,17 @@ def counts(model: Architecture) -> Counts:
         kind_totals=tuple(elements(kind.tensors()) for kind in model.layer_kinds),
         mixture=any(tensor.kind == "expert" for tensor in bill),
     )
+
+
+def source_tokens(model: Architecture, source: Source, context_tokens: int) -> int:
+    """Tokens that a cache counts: the context's, or what the encoders put out for one sequence.
+
+    An encoder of text puts out as many tokens as its source has, taken to be as long as the
+    context.
+    """
+    if source == "context":
+        return context_tokens
+    return sum(tower.output_tokens(context_tokens) for tower in model.towers)
 
 
 def repeated(kinds: tuple[LayerKind, ...], order: tuple[int, ...]) -> Tensors:

@@ -8,6 +8,7 @@ from typing import Literal
 from service.domain.units import ceil_div
 
 Source = Literal["context", "encoder"]
+StateKind = Literal["convolution", "recurrent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class CacheRow:
     window_tokens   tokens that the layer looks back over, 0 for all of them
     tokens_per_row  tokens that share one row, more than one where the cache is compressed
     bits            width of a value where it does not follow the type of the cache
+    scale_bits      width of what stands beside the values of a row whose type is fixed
     source          whose tokens are counted: the context's, or an encoder's output
     """
 
@@ -25,6 +27,7 @@ class CacheRow:
     window_tokens: int = 0
     tokens_per_row: int = 1
     bits: int | None = None
+    scale_bits: int = 0
     source: Source = "context"
 
     def resident_tokens(self, context_tokens: int, step_tokens: int) -> int:
@@ -41,14 +44,38 @@ class CacheRow:
         """Rows of so many tokens."""
         return ceil_div(tokens, self.tokens_per_row)
 
+    def row_bits(self, cache_bits: int) -> int:
+        """Bits of one row in a cache whose values take `cache_bits`."""
+        return self.elements * (self.bits or cache_bits) + self.scale_bits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateRow:
     """A state of fixed size that one rank of a layer keeps of every sequence.
 
-    bits  width of a value where it does not follow the type of the model
+    kind            the last inputs of a convolution, or what a recurrence carries on
+    elements        values as servers keep them
+    bits            width of a value where the model fixes it, else the engine's rule
+    input_elements  the current input of a convolution, which transformers keeps too
     """
 
-    name: str
+    kind: StateKind
     elements: int
     bits: int | None = None
+    input_elements: int = 0
+
+
+def convolution_state(channels: int, kernel: int) -> tuple[StateRow, ...]:
+    """The inputs of a causal convolution that the next token needs: all but its own.
+
+    Source: vLLM 0.33 `model_executor/layers/mamba/mamba_utils.py`, *_state_shape: kernel - 1;
+    transformers 5.23.0 `cache_utils.py`, LinearAttentionLayer: kernel.
+
+    >>> convolution_state(8192, 4)[0].elements
+    24576
+    """
+    if kernel <= 1:
+        return ()
+    return (
+        StateRow(kind="convolution", elements=channels * (kernel - 1), input_elements=channels),
+    )

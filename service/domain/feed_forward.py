@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from service.domain.tensors import Kind, Tensors, matrix, vector
+from service.domain.tensors import Kind, Tensors, matrix, norm, vector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,8 @@ class MixtureOfExperts:
     router_bias       a bias that belongs to the router's parameters
     identity_experts  choices of the router that pass a token on without any weights
     dense_width       width of a dense feed-forward that stands beside the experts, 0 for none
+    latent_size       features of the space in which the experts work, 0 for the hidden size
+    latent_norm       a norm over that space (Kimi K3)
     """
 
     hidden_size: int
@@ -56,6 +58,8 @@ class MixtureOfExperts:
     shared_gated: bool = True
     shared_gate: bool = False
     dense_width: int = 0
+    latent_size: int = 0
+    latent_norm: bool = False
 
     def tensors(self) -> Tensors:
         """Weights of router, routed experts and shared experts."""
@@ -69,10 +73,22 @@ class MixtureOfExperts:
         return (
             matrix("router", "router", choices, self.hidden_size),
             *bias,
-            *gated_matrices(self, "experts", "expert", count=self.experts),
+            *self._routed(),
             *self._always_on("shared_expert", "shared_expert", self.shared_width),
             *self._always_on("mlp", "mlp", self.dense_width),
             *gate,
+        )
+
+    def _routed(self) -> Tensors:
+        if not self.latent_size:
+            return gated_matrices(self, "experts", "expert", count=self.experts)
+        inner = replace(self, hidden_size=self.latent_size)
+        hidden, latent = self.hidden_size, self.latent_size
+        return (
+            matrix("latent_down_proj", "mlp", latent, hidden),
+            matrix("latent_up_proj", "mlp", hidden, latent),
+            *(norm("latent_norm", latent) if self.latent_norm else ()),
+            *gated_matrices(inner, "experts", "expert", count=self.experts),
         )
 
     def _always_on(self, name: str, kind: Kind, width: int) -> Tensors:

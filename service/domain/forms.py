@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from service.domain.architecture import Stage
-from service.domain.engine import Doubt
+from service.domain.engine import SURE, Doubt
 from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving
 from service.domain.results import Amount, Provenance, Side, Term, Value
@@ -100,8 +100,8 @@ class TermForm:
 
 def ranged(size_bytes: int, doubt: Doubt) -> Amount:
     """An amount with the range of its doubt; nothing stays nothing."""
-    if size_bytes == 0:
-        return Amount.exactly(0)
+    if size_bytes == 0 or doubt is SURE:
+        return Amount.exactly(size_bytes)
     low = size_bytes + round(size_bytes * doubt.low_share) + bytes_of_gib(doubt.low_gib)
     high = size_bytes + round(size_bytes * doubt.high_share) + bytes_of_gib(doubt.high_gib)
     return Amount(low=max(0, min(low, size_bytes)), expected=size_bytes, high=max(high, size_bytes))

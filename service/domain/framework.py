@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from service.domain.profiles import Spread, version_key
 
@@ -13,11 +14,15 @@ class FrameworkProfile:
     """Constants of one version range.
 
     logit_bytes  bytes a logit that live at the peak of the backward of the loss, by implementation
+    fsdp_version  which of torch's two implementations `fsdp` means
+    accumulates_unsharded  gradients are summed before they are reduced over the ranks
     """
 
     since: str
     logit_bytes: Mapping[str, float]
     sources: Mapping[str, str]
+    fsdp_version: Literal[1, 2] = 2
+    accumulates_unsharded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -19,7 +19,7 @@ from service.domain.engine import Engine, Policy
 from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving
 from service.domain.requests import Risk
-from service.domain.results import NOTHING, Amount, Budget, Term, Verdicts
+from service.domain.results import NOTHING, Amount, Budget, Side, Term, Verdicts
 from service.domain.serving_terms import (
     forms,
     serving_terms,
@@ -137,6 +137,32 @@ def loads_beside_weights(serving: Serving, risk: Risk) -> Loads:
     )
 
 
+class TermSize(NamedTuple):
+    """A term's bytes at the caller's risk, without its words."""
+
+    name: str
+    side: Side
+    bytes: int
+
+    @property
+    def in_budget(self) -> bool:
+        """Whether the engine counts it inside its budget."""
+        return self.side not in OUTSIDE
+
+
+def term_sizes(serving: Serving, stage: Stage, risk: Risk) -> tuple[TermSize, ...]:
+    """All terms of a stage without their words."""
+    return tuple(
+        TermSize(form.name, form.side(serving), at_risk(form.amount(serving, stage), risk))
+        for form in forms(serving)
+    )
+
+
+def sides_of(sizes: tuple[TermSize, ...]) -> Sides:
+    """Sizes summed by side."""
+    return Sides(*(sum(one.bytes for one in sizes if one.side == side) for side in SIDES))
+
+
 def weight_loads(
     placement: Placement, engine: Engine, profile: Profile, risk: Risk
 ) -> tuple[int, ...]:
@@ -226,10 +252,10 @@ def serving_budget(
     )
 
 
-def budget_bytes_of(serving: Serving, need: Need, memory_bytes: int, risk: Risk) -> int:
+def budget_bytes_of(serving: Serving, sides: Sides, memory_bytes: int) -> int:
     """What the engine takes of a card for itself. [B]"""
     offer = serving_offer(serving.profile, memory_bytes, serving.memory_utilization)
-    return budget_bytes(serving.engine.policy, offer, need.sides(risk))
+    return budget_bytes(serving.engine.policy, offer, sides)
 
 
 def serving_headroom(serving: Serving, need: Need, offer: Offer, risk: Risk) -> int:

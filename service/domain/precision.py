@@ -12,7 +12,7 @@ from service.domain.tensors import Kind, Tensor, Tensors
 from service.domain.units import bytes_of_bits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Precision:
     """A plain number format: every value takes `bits`."""
 

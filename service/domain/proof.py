@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from service.domain.candidates import UNBOUNDED, CardClass, Format
-from service.domain.judging import at_risk, budget_bytes_of, stage_needs
+from service.domain.judging import budget_bytes_of, sides_of, stages_of, term_sizes
 from service.domain.ranking import cost
 from service.domain.results import Reason, Rejection
 from service.domain.search import Arrangement, Fit, Search
@@ -22,15 +22,14 @@ def obstacle(search: Search, fit: Fit) -> str:
     """
     serving = search.serving(fit.cards.pools[0], fit.format, fit.split)
     risk, memory = search.request.risk, fit.room.memory_bytes
-    needs = stage_needs(serving)
-    fullest = max(needs, key=lambda one: at_risk(one.need.inside + one.need.cache, risk))
-    room, used = budget_bytes_of(serving, fullest.need, memory, risk), 0
-    ordered = sorted(fullest.terms, key=lambda term: term.side == "cache")
-    for term in ordered:
-        if term.in_budget:
-            used += at_risk(term.amount, risk)
+    stages = [term_sizes(serving, stage, risk) for stage in stages_of(serving)]
+    fullest = max(stages, key=lambda sizes: sum(one.bytes for one in sizes if one.in_budget))
+    room, used = budget_bytes_of(serving, sides_of(fullest), memory), 0
+    for one in sorted(fullest, key=lambda one: one.side == "cache"):
+        if one.in_budget:
+            used += one.bytes
             if used > room:
-                return term.name
+                return one.name
     return "runtime"
 
 

@@ -11,23 +11,30 @@ from service.domain.framework import Framework, FrameworkProfile
 from service.domain.optimizer import Optimizer
 from service.domain.precision import Precision, Quantization
 from service.domain.profiles import Profile
+from service.domain.units import ceil_div
 
 P = TypeVar("P", bound=Profile)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Split:
-    """How ranks share a model: tensor × pipeline ranks a replica, `data` replicas."""
+    """How ranks share a model: tensor × pipeline × context ranks a replica, `data` replicas.
+
+    expert         ranks over which the experts are spread; in training they lie inside the others
+    expert_tensor  ranks that cut one expert in training, 0 for as many as `tensor`
+    """
 
     tensor: int = 1
     pipeline: int = 1
     data: int = 1
     expert: int = 1
+    context: int = 1
+    expert_tensor: int = 0
 
     @property
     def ranks(self) -> int:
         """Cards of one replica."""
-        return self.tensor * self.pipeline
+        return self.tensor * self.pipeline * self.context
 
     @property
     def cards(self) -> int:
@@ -94,16 +101,28 @@ class Serving(Placement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lora:
-    """Low-rank adapters that are trained in place of the weights."""
+    """Low-rank adapters that are trained in place of the weights.
+
+    dora           a learned magnitude for every output of an adapted matrix
+    fp32_residual  the model was prepared for k-bit training: its tables and norms are fp32, and so
+                   is what runs between the blocks
+    """
 
     rank: int
     targets: tuple[str, ...]
     precision: Precision
+    dora: bool = False
+    fp32_residual: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRun(Placement):
-    """Training a model: one micro-batch of `micro_batch_size` × `sequence_tokens` a rank."""
+    """Training a model: one micro-batch of `micro_batch_size` × `sequence_tokens` a rank.
+
+    shard_ranks        ranks that share states where copies of the group exist, 0 for all
+    in_flight          chunks of a stage that wait for their backward, in `virtual_stages` a stage
+    optimizer_in_backward  each parameter steps as soon as its gradient is there
+    """
 
     method: str
     regime: str
@@ -118,13 +137,29 @@ class TrainingRun(Placement):
     loss: str
     sharding: str
     lora: Lora | None = None
+    offload: str = "none"
+    compiled: bool = False
+    padding_free: bool = False
+    pipeline_schedule: str = "1f1b"
+    virtual_stages: int = 1
+    shard_ranks: int = 0
+    in_flight: int = 1
+    optimizer_in_backward: bool = False
 
     @property
     def tokens(self) -> int:
-        """Tokens of one micro-batch."""
-        return self.micro_batch_size * self.sequence_tokens
+        """Tokens of a micro-batch whose activations one rank keeps.
+
+        Context parallelism cuts the sequence; tensor parallelism cuts tokens between the matrices
+        (sequence parallelism) and features inside them, so each rank keeps its share of both.
+        Source: Korthikanti et al. 2022 (arXiv 2205.05198, table 2, tensor + sequence parallel).
+        """
+        cut = self.split.context * self.split.tensor
+        return ceil_div(self.micro_batch_size * self.sequence_tokens, cut)
 
     @property
     def shards(self) -> int:
-        """Ranks over which sharded states are divided."""
-        return 1 if self.sharding in {"none", "ddp"} else self.split.data
+        """Ranks over which sharded states are divided: all data and context ranks, or a group."""
+        if self.sharding in {"none", "ddp"}:
+            return 1
+        return self.shard_ranks or self.split.data * self.split.context

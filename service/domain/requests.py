@@ -58,6 +58,8 @@ class LoraWish:
     rank: int | None = None
     targets: tuple[str, ...] | None = None
     precision: Precision | None = None
+    dora: bool | None = None
+    fp32_residual: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,13 @@ class TrainingWish:
     attention: str | None = None
     loss: str | None = None
     sharding: str | None = None
+    shard_ranks: int | None = None
+    offload: str | None = None
+    compile: bool | None = None
+    padding_free: bool | None = None
+    optimizer_in_backward: bool | None = None
+    pipeline_schedule: str | None = None
+    virtual_stages: int | None = None
     lora: LoraWish | None = None
     allow_context_beyond_limit: bool = False
 

@@ -166,7 +166,7 @@ class Verdicts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Memory of one placement."""
+    """Memory of one placement; `host_bytes` is what one card's rank keeps in host memory."""
 
     model: ModelFacts
     precision: str
@@ -182,6 +182,7 @@ class Estimate:
     phases: tuple[PerCard, ...]
     assumptions: tuple[Note, ...]
     warnings: tuple[Caution, ...]
+    host_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,7 @@ def indivisible(model: Architecture, quantization: Quantization, split: Split) -
     for kind in model.layer_kinds:
         for mixer in kind.mixers:
             if mixer.shard_limit % tensor:
-                return f"{mixer.shard_limit} attention heads are not divisible by {tensor}"
+                return f"{mixer.shard_limit} heads or channels are not divisible by {tensor}"
     if tensor > 1 and quantization.group > 1:
         return _cut_group(model, quantization, tensor, split.expert)
     return None
@@ -155,6 +155,7 @@ def cautions(serving: Serving, gpu: Gpu | None) -> tuple[Caution, ...]:
                 )
             )
     found.extend(output_cautions(serving.model))
+    found.extend(Caution(code="model-note", message=note) for note in serving.model.notes)
     return tuple(found)
 
 
@@ -177,8 +178,17 @@ OUTPUT_CAUTIONS: Mapping[Output, Caution] = {
 }
 
 
+SOURCE_CAUTION = Caution(
+    code="encoder-decoder",
+    message="the source text is taken to be as long as the context: the decoder keeps keys and "
+    "values of both; the encoder's own activations are not counted",
+)
+
+
 def output_cautions(model: Architecture) -> tuple[Caution, ...]:
     """What a caller who expects a text generator should know about a model that is none."""
+    if any(tower.modality == "text" for tower in model.towers):
+        return (SOURCE_CAUTION,)
     found = OUTPUT_CAUTIONS.get(model.output)
     if found is not None:
         return (found,)

@@ -56,6 +56,7 @@ class Share:
 
     wanted   the share that the caller fixed
     largest  the most that it takes, before room is made for what lies outside its budget
+    cap      the most that what is inside the budget may take, by the engine's policy
     margin_bytes  what the engine keeps free
     kept     share of the card that the caller wants to keep free
     """
@@ -63,6 +64,7 @@ class Share:
     policy: Policy
     wanted: float | None
     largest: float
+    cap: float
     margin_bytes: int
     kept: float
 
@@ -83,11 +85,6 @@ class Share:
         I, O  inside and outside the engine's budget   u  the largest share that it takes
         """
         return max(need.whole, int(need.inside / self.cap))
-
-    @property
-    def cap(self) -> float:
-        """The largest part of a card that what is inside the budget may take."""
-        return largest_share(self.policy, self.largest)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -141,6 +138,8 @@ class Series:
     def fits_on(self, count: int, memory_bytes: int) -> Iterator[tuple[Split, int]]:
         """Ways to use so many cards that fit, with the bytes left."""
         for way, need in zip(self.ways[count], self.needs_of(count), strict=True):
+            if self.share.floor_bytes(need) > memory_bytes:
+                continue
             left = self.share.headroom_bytes(need, memory_bytes)
             if left >= 0:
                 yield way, left
@@ -175,10 +174,12 @@ class Search:
         """Settle what every step needs."""
         self.workload = Workload(request=self.request, wish=self.wish, stock=self.stock)
         wanted, profile = self.wish.memory_utilization, self.workload.profile
+        policy, largest = self.wish.engine.policy, wanted or profile.memory_utilization
         self.share = Share(
-            policy=self.wish.engine.policy,
+            policy=policy,
             wanted=wanted,
-            largest=wanted or profile.memory_utilization,
+            largest=largest,
+            cap=largest_share(policy, largest),
             margin_bytes=bytes_of_gib(profile.margin_gib),
             kept=self.request.limits.min_headroom,
         )

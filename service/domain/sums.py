@@ -8,10 +8,11 @@ from functools import lru_cache
 from itertools import accumulate
 
 from service.domain.architecture import Architecture, Stage
-from service.domain.caches import CacheRow, StateRow
+from service.domain.caches import CacheRow, Source, StateRow
 from service.domain.feed_forward import MixtureOfExperts
 from service.domain.precision import Place, Precision, Quantization
 from service.domain.tensors import Tensors
+from service.domain.units import bytes_of_bits
 
 MODEL_TRAITS: Mapping[str, Callable[[Architecture, int], bool]] = {
     "tied": lambda model, _: model.tied,
@@ -163,7 +164,7 @@ def widths(model: Architecture) -> Widths:
         query_width=max((mixer.query_width for mixer in mixers), default=0),
         kv_width=max((mixer.kv_width for mixer in mixers), default=0),
         heads=max((mixer.heads for mixer in mixers), default=0),
-        head_dim=max((mixer.query_width // mixer.heads for mixer in mixers), default=0),
+        head_dim=max((m.query_width // m.heads for m in mixers if m.heads), default=0),
     )
 
 
@@ -193,12 +194,17 @@ def state_rows(
     return tuple(found.items())
 
 
-def cached_elements_per_token(model: Architecture) -> int:
-    """Values that an unsharded model keeps of one token while no window is full."""
+def cached_elements_per_token(
+    model: Architecture, source: Source = "context", *, beyond_windows: bool = False
+) -> int:
+    """Values that an unsharded model keeps of one token: while no window is full, or after.
+
+    Of the context, or of an encoder's output that a decoder looks at.
+    """
     return sum(
         row.elements * layers // row.tokens_per_row
         for row, layers in cache_rows(model, 1)
-        if row.source == "context"
+        if row.source == source and not (beyond_windows and row.window_tokens)
     )
 
 
@@ -206,14 +212,24 @@ def least_sequence_bits(model: Architecture, context_tokens: int, cache_bits: in
     """Bits that one sequence's tokens take at least, whatever the engine rounds up."""
     return sum(
         row.rows(min(context_tokens, row.window_tokens or context_tokens))
-        * row.elements
-        * (row.bits or cache_bits)
+        * row.row_bits(cache_bits)
         * layers
         for row, layers in cache_rows(model, 1)
         if row.source == "context"
     )
 
 
-def state_elements(model: Architecture) -> int:
+def state_elements(model: Architecture, *, with_inputs: bool = False) -> int:
     """Values that an unsharded model keeps of every sequence, whatever its length."""
-    return sum(row.elements * layers for row, layers in state_rows(model, 1))
+    return sum(
+        (row.elements + (row.input_elements if with_inputs else 0)) * layers
+        for row, layers in state_rows(model, 1)
+    )
+
+
+def state_bytes(model: Architecture, model_bits: int = 16) -> int:
+    """State of one sequence: values whose type the model fixes in it, all others in its own. [B]"""
+    return sum(
+        bytes_of_bits(row.elements * (row.bits or model_bits)) * layers
+        for row, layers in state_rows(model, 1)
+    )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from service.domain.adapters import is_adapted
 from service.domain.architecture import LayerKind, counts, kind_occurrences
 from service.domain.feed_forward import DenseFeedForward, FeedForward, MixtureOfExperts
-from service.domain.mixers import Attention, Mixer
+from service.domain.mixers import Attention, Mixer, StateMixer
 from service.domain.questions import TrainingRun
-from service.domain.training_states import is_adapted, regime_widths
+from service.domain.training_states import regime_widths
 
 FP32_BYTES = 4
 IDS_AND_LABELS_BYTES = 16
@@ -65,7 +66,11 @@ def attention_bytes(run: TrainingRun, mixer: Mixer) -> int:
     A = 4q + 4k + 4a (flash, 16 bit);  8q + 6·a·s (eager, 16 bit);  16q + 4·a·s (fp32 with groups)
 
     q, k  elements of queries and of keys a token   a  heads   s  sequence tokens
+
+    A mixer with a state keeps what its operators hand on, and no scores.
     """
+    if isinstance(mixer, StateMixer):
+        return keeping(run).element * mixer.kept_width
     query, key, heads, sequence = (
         mixer.query_width,
         mixer.kv_width,
@@ -153,8 +158,10 @@ def selective_block_bytes(run: TrainingRun, kind: LayerKind) -> int:
 
 
 def checkpointed_block_bytes(run: TrainingRun) -> int:
-    """Kept of one fully checkpointed block: its input. [B]"""
-    return keeping(run).checkpoint * run.model.hidden_size * run.tokens
+    """Kept of one fully checkpointed block: its input, fp32 in a model prepared for k-bit. [B]"""
+    prepared = run.lora is not None and run.lora.fp32_residual
+    width = FP32_BYTES if prepared else keeping(run).checkpoint
+    return width * run.model.hidden_size * run.tokens
 
 
 def kept_block_bytes(run: TrainingRun, kind: LayerKind) -> int:
@@ -181,7 +188,7 @@ def saved_bytes(run: TrainingRun) -> int:
 
 def largest_block_bytes(run: TrainingRun) -> int:
     """Kept by the block that keeps most, when it is computed in full. [B]"""
-    return max(block_bytes(run, kind) for kind in run.model.layer_kinds)
+    return max((block_bytes(run, kind) for kind in run.model.layer_kinds), default=0)
 
 
 def block_gradient_bytes(run: TrainingRun) -> int:

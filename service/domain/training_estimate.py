@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from service.domain.errors import InvalidRequest
 from service.domain.judging import at_risk, verdict
 from service.domain.questions import TrainingRun
+from service.domain.ranks import stage_runs
 from service.domain.requests import EstimateRequest, Stock, TrainingWish
 from service.domain.resolving import Frame, Notes
 from service.domain.results import (
@@ -23,6 +23,7 @@ from service.domain.results import (
 )
 from service.domain.training_phases import phases, run_logit_width
 from service.domain.training_resolving import resolved_training
+from service.domain.training_sharding import host_bytes
 from service.domain.units import bytes_of_gib
 
 FRAGMENTATION = (0.0, 0.02, 0.06)
@@ -202,8 +203,12 @@ def readings(run: TrainingRun, card: PerCard) -> Readings:
 
 
 def phase_cards(run: TrainingRun) -> tuple[PerCard, ...]:
-    """One card for each phase, in the order of a step."""
-    return tuple(phase_card(run, name, sizes) for name, sizes in phases(run))
+    """One card for each phase of the fullest pipeline stage, in the order of a step."""
+    stages = [
+        tuple(replace(phase_card(stage, name, sizes), stage=index) for name, sizes in phases(stage))
+        for index, stage in enumerate(stage_runs(run))
+    ]
+    return max(stages, key=lambda cards: peak(cards).amount.expected)
 
 
 def peak(cards: tuple[PerCard, ...]) -> PerCard:
@@ -215,11 +220,6 @@ def training_estimate(
     request: EstimateRequest, wish: TrainingWish, frame: Frame, stock: Stock, notes: Notes
 ) -> Estimate:
     """Memory of a training run on its fullest card."""
-    if frame.split.ranks > 1 or frame.split.expert > 1:
-        raise InvalidRequest(
-            "placement",
-            "training is modelled over data-parallel ranks; leave the other splits at 1",
-        )
     run = resolved_training(frame, wish, stock, notes)
     cards = phase_cards(run)
     fullest = peak(cards)
@@ -243,6 +243,7 @@ def training_estimate(
         phases=cards,
         assumptions=tuple(notes.found),
         warnings=training_cautions(run),
+        host_bytes=max(host_bytes(stage) for stage in stage_runs(run)),
     )
 
 
@@ -262,7 +263,7 @@ def training_cautions(run: TrainingRun) -> tuple[Caution, ...]:
             "freed; the verdict is judged on allocated bytes, fragmentation and context",
         )
     ]
-    if run.optimizer.paged:
+    if run.optimizer.paged_from:
         found.append(
             Caution(
                 code="paged-states",

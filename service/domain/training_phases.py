@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from service.domain.architecture import Output, counts
 from service.domain.questions import TrainingRun
+from service.domain.ranks import waiting_share_bytes
 from service.domain.tensors import elements
 from service.domain.training_activations import (
     block_gradient_bytes,
@@ -17,20 +18,16 @@ from service.domain.training_activations import (
 )
 from service.domain.training_sharding import (
     Phase,
-    accumulated_gradient_bytes,
+    adapters_on_card,
+    gradients_on_card,
     head_elements,
+    master_on_card,
+    optimizer_states_on_card,
     sharding_buffer_bytes,
-    shares,
+    weights_on_card,
+    workspace_on_card,
 )
-from service.domain.training_states import (
-    adapter_bytes,
-    gradient_bytes,
-    master_bytes,
-    optimizer_state_bytes,
-    optimizer_workspace_bytes,
-    regime_widths,
-    weight_bytes,
-)
+from service.domain.training_states import gradient_width, regime_widths
 from service.domain.units import ceil_div
 
 Bytes = Mapping[str, int]
@@ -62,25 +59,22 @@ def run_logit_width(run: TrainingRun) -> float:
 
 def steady(run: TrainingRun) -> dict[str, int]:
     """Alive through the whole step: weights, states, master copies, adapters."""
-    divided = shares(run)
-    paged = run.optimizer.paged
     return {
-        "weights": ceil_div(weight_bytes(run), divided.weights),
-        "adapters": ceil_div(adapter_bytes(run), divided.weights),
-        "optimizer_states": 0 if paged else ceil_div(optimizer_state_bytes(run), divided.states),
-        "master_weights": ceil_div(master_bytes(run), divided.states),
+        "weights": weights_on_card(run),
+        "adapters": adapters_on_card(run),
+        "optimizer_states": optimizer_states_on_card(run),
+        "master_weights": master_on_card(run),
     }
-
-
-def sharded_gradient_bytes(run: TrainingRun) -> int:
-    """Gradients on one rank when all of them are there. [B]"""
-    whole = ceil_div(gradient_bytes(run), shares(run).gradients)
-    return whole + accumulated_gradient_bytes(run)
 
 
 def kept_gradient_bytes(run: TrainingRun) -> int:
     """Gradients that already stand when a forward pass begins: those of accumulation. [B]"""
-    return sharded_gradient_bytes(run) if run.gradient_accumulation > 1 else 0
+    return gradients_on_card(run) if run.gradient_accumulation > 1 else 0
+
+
+def waiting_bytes(run: TrainingRun) -> int:
+    """Kept by the micro-batches of a pipeline stage that wait for their backward. [B]"""
+    return waiting_share_bytes(run, saved_bytes(run))
 
 
 def loss_phase(run: TrainingRun) -> Bytes:
@@ -88,7 +82,7 @@ def loss_phase(run: TrainingRun) -> Bytes:
     return {
         **steady(run),
         "gradients": kept_gradient_bytes(run),
-        "activations": saved_bytes(run) + weight_cast_bytes(run),
+        "activations": saved_bytes(run) + waiting_bytes(run) + weight_cast_bytes(run),
         "logits": logit_bytes(run),
         "sharding_buffers": sharding_buffer_bytes(run, "loss"),
         "dequantization": dequantization_bytes(run),
@@ -102,6 +96,7 @@ def backward_start_phase(run: TrainingRun) -> Bytes:
         **steady(run),
         "gradients": kept_gradient_bytes(run) or head,
         "activations": saved_bytes(run)
+        + waiting_bytes(run)
         + weight_cast_bytes(run)
         + recomputed_block_bytes(run)
         + block_gradient_bytes(run),
@@ -116,7 +111,7 @@ def backward_end_phase(run: TrainingRun) -> Bytes:
     return {
         **steady(run),
         "gradients": max(kept_gradient_bytes(run), _gradients_before_last_block(run)),
-        "activations": first,
+        "activations": first + waiting_bytes(run),
         "sharding_buffers": sharding_buffer_bytes(run, "backward"),
         "dequantization": dequantization_bytes(run),
     }
@@ -124,12 +119,11 @@ def backward_end_phase(run: TrainingRun) -> Bytes:
 
 def _gradients_before_last_block(run: TrainingRun) -> int:
     if run.lora is not None:
-        return sharded_gradient_bytes(run)
-    missing = max(counts(run.model).kind_totals)
+        return gradients_on_card(run)
+    missing = max(counts(run.model).kind_totals, default=0)
     if not run.model.tied:
         missing += elements(run.model.embeddings)
-    width = regime_widths(run).gradient
-    return max(0, sharded_gradient_bytes(run) - ceil_div(missing * width, shares(run).gradients))
+    return max(0, gradients_on_card(run) - ceil_div(missing * gradient_width(run), run.shards))
 
 
 def root_gradient_phase(run: TrainingRun) -> Bytes:
@@ -140,8 +134,8 @@ def root_gradient_phase(run: TrainingRun) -> Bytes:
     gradient = tied or checkpointed_block_bytes(run)
     return {
         **steady(run),
-        "gradients": sharded_gradient_bytes(run),
-        "activations": gradient,
+        "gradients": gradients_on_card(run),
+        "activations": gradient + waiting_bytes(run),
         "sharding_buffers": sharding_buffer_bytes(run, "root-gradient"),
     }
 
@@ -150,8 +144,8 @@ def optimizer_phase(run: TrainingRun) -> Bytes:
     """Gradients complete, the optimizer steps."""
     return {
         **steady(run),
-        "gradients": sharded_gradient_bytes(run),
-        "optimizer_workspace": ceil_div(optimizer_workspace_bytes(run), shares(run).states),
+        "gradients": gradients_on_card(run),
+        "optimizer_workspace": workspace_on_card(run),
         "sharding_buffers": sharding_buffer_bytes(run, "optimizer"),
     }
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from service.domain.adapters import ALL_LINEAR
+from service.domain.architecture import counts
 from service.domain.errors import InvalidRequest
+from service.domain.framework import Framework, FrameworkProfile
 from service.domain.optimizer import Optimizer
-from service.domain.precision import Precision
+from service.domain.precision import Precision, Quantization
 from service.domain.questions import Lora, TrainingRun
 from service.domain.requests import LoraWish, Stock, TrainingWish
 from service.domain.resolving import Frame, Notes, refuse_beyond_limit
-from service.domain.training_states import ALL_LINEAR, REGIMES
+from service.domain.training_sharding import SHARDS_WEIGHTS
+from service.domain.training_states import REGIMES
 
 DEFAULTS: dict[str, str] = {
     "method": "full",
     "activation_checkpointing": "none",
     "attention": "flash",
     "loss": "eager",
+    "offload": "none",
 }
 DEFAULT_FRAMEWORK = "transformers"
+INTERLEAVED_STAGES = 2
+TRAINABLE_KERNELS = frozenset({"bitsandbytes", "gptq", "hqq", "torchao", "aqlm", "int4-w4a16"})
+"""Packed formats through which a gradient flows back to an adapter.
+Source: peft 0.21 `tuners/lora/model.py`, dispatchers: bnb, gptq, awq, aqlm, hqq, torchao."""
 DEFAULT_OPTIMIZER = "adamw"
 DEFAULT_SEQUENCE_TOKENS = 2048
 DEFAULT_LORA_RANK = 16
@@ -76,7 +85,24 @@ def resolved_lora(wish: TrainingWish, method: str, stock: Stock, notes: Notes) -
     if precision is None:
         precision = stock.precisions["float32"]
         notes.default("workload.lora.precision", precision.id, "peft keeps adapters in float32")
-    return Lora(rank=rank, targets=targets, precision=precision)
+    return Lora(
+        rank=rank,
+        targets=targets,
+        precision=precision,
+        dora=bool(asked.dora),
+        fp32_residual=resolved_residual(asked, method, notes),
+    )
+
+
+def resolved_residual(asked: LoraWish, method: str, notes: Notes) -> bool:
+    """Whether tables, norms and what runs between the blocks are fp32: not unless asked for."""
+    if asked.fp32_residual is None and method == "qlora":
+        notes.default(
+            "workload.lora.fp32_residual",
+            value=False,
+            reason="peft's prepare_model_for_kbit_training makes it true",
+        )
+    return bool(asked.fp32_residual)
 
 
 def resolved_optimizer(wish: TrainingWish, stock: Stock, notes: Notes) -> Optimizer:
@@ -100,27 +126,89 @@ def resolved_counts(wish: TrainingWish, frame: Frame, notes: Notes) -> tuple[int
     else:
         refuse_beyond_limit(limit, tokens, wish.allow_context_beyond_limit, "sequence_tokens")
     if steps is None:
-        steps = 1
-        notes.default("workload.gradient_accumulation", steps, "default")
+        steps = frame.split.pipeline
+        reason = "default" if steps == 1 else "default: one micro-batch for each pipeline stage"
+        notes.default("workload.gradient_accumulation", steps, reason)
     return batch, tokens, steps
 
 
-def resolved_sharding(wish: TrainingWish, data_parallel: int, notes: Notes) -> str:
+def resolved_sharding(wish: TrainingWish, data_ranks: int, notes: Notes) -> str:
     """The caller's sharding, else none on one card and FSDP on several."""
     if wish.sharding is not None:
-        if wish.sharding == "none" and data_parallel > 1:
+        if wish.sharding == "none" and data_ranks > 1:
             raise InvalidRequest(
-                "workload.sharding", "several data-parallel ranks need ddp, zero-* or fsdp"
+                "workload.sharding",
+                "several data- or context-parallel ranks need ddp, zero-* or fsdp",
             )
         return wish.sharding
-    sharding = "none" if data_parallel == 1 else "fsdp"
+    sharding = "none" if data_ranks == 1 else "fsdp"
     notes.default("workload.sharding", sharding, "default for this number of cards")
     return sharding
 
 
-def resolved_training(frame: Frame, wish: TrainingWish, stock: Stock, notes: Notes) -> TrainingRun:
-    """A training run with every default filled in."""
-    method = chosen(wish, "method", notes)
+def resolved_stages(wish: TrainingWish, frame: Frame, notes: Notes) -> tuple[str, int]:
+    """Pipeline schedule and chunks a stage."""
+    pipeline, layers = frame.split.pipeline, frame.model.layer_count
+    schedule, chunks = wish.pipeline_schedule or "1f1b", wish.virtual_stages
+    if schedule == "interleaved" and chunks is None:
+        chunks = INTERLEAVED_STAGES
+        notes.default("workload.virtual_stages", chunks, "default of the interleaved schedule")
+    chunks = chunks or 1
+    if chunks > 1 and (schedule != "interleaved" or pipeline == 1):
+        raise InvalidRequest(
+            "workload.virtual_stages",
+            'several chunks a stage need "pipeline_schedule": "interleaved" and a pipeline',
+        )
+    if pipeline * chunks > layers:
+        raise InvalidRequest(
+            "placement.pipeline_parallel",
+            f"{pipeline} stages of {chunks} chunks need as many blocks; the model has {layers}",
+        )
+    return schedule, chunks
+
+
+def refuse_odd_splits(frame: Frame, sharding: str, wish: TrainingWish) -> None:
+    """Refuse splits that cannot be dealt."""
+    split = frame.split
+    world = split.tensor * split.context * split.data
+    spread = split.expert * (split.expert_tensor or split.tensor)
+    if split.expert > 1 and (not counts(frame.model).mixture or world % spread):
+        raise InvalidRequest(
+            "placement.expert_parallel",
+            f"{split.expert} expert ranks need a mixture of experts and have to divide the "
+            f"{world} tensor x context x data ranks together with the expert's own cut",
+        )
+    if sharding in {"zero-2", "zero-3"} and split.pipeline > 1:
+        raise InvalidRequest("workload.sharding", "DeepSpeed runs pipelines with zero-1 only")
+    group = wish.shard_ranks
+    if group is not None and (split.data * split.context) % group:
+        raise InvalidRequest(
+            "workload.shard_ranks", f"has to divide {split.data * split.context} data ranks"
+        )
+
+
+def resolved_offload(wish: TrainingWish, sharding: str, notes: Notes) -> str:
+    """What lies on the host; everything only where weights are gathered piece by piece."""
+    offload = chosen(wish, "offload", notes)
+    if offload == "all" and sharding not in SHARDS_WEIGHTS:
+        raise InvalidRequest(
+            "workload.offload",
+            '"all" needs a sharding that gathers weights piece by piece: fsdp or zero-3',
+        )
+    return offload
+
+
+def refuse_step_in_backward(wish: TrainingWish, regime: str, steps: int) -> None:
+    """Refuse an optimizer in backward where gradients have to be summed or copied first."""
+    if wish.optimizer_in_backward and (steps > 1 or regime == "fp32-master"):
+        raise InvalidRequest(
+            "workload.optimizer_in_backward",
+            "needs gradient_accumulation 1 and a regime without master copies",
+        )
+
+
+def resolved_quantized_base(frame: Frame, method: str, stock: Stock, notes: Notes) -> Quantization:
+    """How frozen weights are stored; refused where no gradient passes through them."""
     quantization = frame.quantization
     if method == "qlora" and not quantization.quantizes:
         quantization = stock.quantizations[QLORA_QUANTIZATION]
@@ -129,23 +217,47 @@ def resolved_training(frame: Frame, wish: TrainingWish, stock: Stock, notes: Not
         raise InvalidRequest(
             "quantization", f"{quantization.id} weights cannot be trained; use qlora"
         )
-    framework = wish.framework or stock.frameworks[DEFAULT_FRAMEWORK]
-    if wish.framework is None:
-        notes.default("workload.framework", framework.id, "default")
-    profile = framework.profile(wish.framework_version)
+    if quantization.quantizes and quantization.kernel not in TRAINABLE_KERNELS:
+        raise InvalidRequest(
+            "quantization",
+            f"no gradient passes through {quantization.id}; adapters train on formats of "
+            f"{', '.join(sorted(TRAINABLE_KERNELS))}",
+        )
+    return quantization
+
+
+def resolved_loss(
+    wish: TrainingWish, framework: Framework, profile: FrameworkProfile, notes: Notes
+) -> str:
+    """The caller's implementation of the loss, one that the framework has."""
     loss = chosen(wish, "loss", notes)
     if loss not in profile.logit_bytes:
         raise InvalidRequest(
             "workload.loss", f"{framework.id} has {', '.join(profile.logit_bytes)}"
         )
+    return loss
+
+
+def resolved_training(frame: Frame, wish: TrainingWish, stock: Stock, notes: Notes) -> TrainingRun:
+    """A training run with every default filled in."""
+    method = chosen(wish, "method", notes)
+    framework = wish.framework or stock.frameworks[DEFAULT_FRAMEWORK]
+    if wish.framework is None:
+        notes.default("workload.framework", framework.id, "default")
+    profile = framework.profile(wish.framework_version)
     batch, tokens, steps = resolved_counts(wish, frame, notes)
+    sharding = resolved_sharding(wish, frame.split.data * frame.split.context, notes)
+    refuse_odd_splits(frame, sharding, wish)
+    schedule, chunks = resolved_stages(wish, frame, notes)
+    regime = resolved_regime(wish, frame.precision, notes)
+    refuse_step_in_backward(wish, regime, steps)
     return TrainingRun(
         model=frame.model,
         precision=frame.precision,
-        quantization=quantization,
+        quantization=resolved_quantized_base(frame, method, stock, notes),
         split=frame.split,
         method=method,
-        regime=resolved_regime(wish, frame.precision, notes),
+        regime=regime,
         framework=framework,
         framework_profile=profile,
         optimizer=resolved_optimizer(wish, stock, notes),
@@ -154,7 +266,14 @@ def resolved_training(frame: Frame, wish: TrainingWish, stock: Stock, notes: Not
         gradient_accumulation=steps,
         activation_checkpointing=chosen(wish, "activation_checkpointing", notes),
         attention=chosen(wish, "attention", notes),
-        loss=loss,
-        sharding=resolved_sharding(wish, frame.split.data, notes),
+        loss=resolved_loss(wish, framework, profile, notes),
+        sharding=sharding,
         lora=resolved_lora(wish, method, stock, notes),
+        offload=resolved_offload(wish, sharding, notes),
+        compiled=bool(wish.compile),
+        padding_free=bool(wish.padding_free),
+        pipeline_schedule=schedule,
+        virtual_stages=chunks,
+        shard_ranks=wish.shard_ranks or 0,
+        optimizer_in_backward=bool(wish.optimizer_in_backward),
     )

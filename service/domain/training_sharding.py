@@ -1,17 +1,24 @@
-"""Buffers that sharded and replicated training adds: gathered blocks, reductions, buckets."""
+"""What replication and sharding leave on one card, and the buffers that they add to it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from service.domain.architecture import counts
 from service.domain.questions import TrainingRun
-from service.domain.tensors import elements
+from service.domain.ranks import data_ranks, rank_part, rank_tensors
+from service.domain.tensors import Tensors, elements
 from service.domain.training_states import (
     adapter_bytes,
     gradient_bytes,
+    gradient_width,
+    is_deepspeed,
+    master_bytes,
+    optimizer_state_bytes,
+    optimizer_workspace_bytes,
+    paged_bytes,
     regime_widths,
+    trainable_tensors,
     weight_bytes,
 )
 from service.domain.units import ceil_div
@@ -19,58 +26,174 @@ from service.domain.units import ceil_div
 Phase = Literal["loss", "backward", "root-gradient", "optimizer"]
 
 DEEPSPEED_BUCKET_ELEMENTS = 500_000_000
-"""Source: DeepSpeed `runtime/zero/config.py`: reduce and allgather bucket 5e8."""
+DEEPSPEED_PREFETCH_ELEMENTS = 50_000_000
+"""Source: DeepSpeed `runtime/zero/config.py`: reduce_bucket_size, stage3_prefetch_bucket_size."""
 
-SHARDS_GRADIENTS = frozenset({"zero-2", "zero-3", "fsdp", "fsdp-no-reshard"})
-GATHERED = frozenset({"zero-3", "fsdp", "fsdp-no-reshard"})
-BUCKETED = frozenset({"zero-1", "zero-2", "zero-3"})
+SHARDS_STATES = frozenset({"zero-1", "zero-2", "zero-3", "fsdp", "fsdp-no-reshard"})
+SHARDS_GRADIENTS = SHARDS_STATES - {"zero-1"}
+SHARDS_WEIGHTS = SHARDS_GRADIENTS - {"zero-2"}
+FSDP = frozenset({"fsdp", "fsdp-no-reshard"})
+"""Source: Rajbhandari et al. 2020 (arXiv 1910.02054, section 5); FSDP as ZeRO-3, torchtitan
+`docs/fsdp.md`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shares:
-    """Ranks over which each state of a run is divided."""
+class FsdpUnits:
+    """Bytes a value of gathered and reducing units, beside the gathered 16-bit root.
 
-    weights: int
-    gradients: int
-    states: int
-
-
-def shares(run: TrainingRun) -> Shares:
-    """ZeRO-1 divides optimizer states, ZeRO-2 gradients too, ZeRO-3 and FSDP weights too.
-
-    Source: Rajbhandari et al. 2020 (arXiv 1910.02054, section 5).
+    loss      of the largest block while the loss is computed
+    backward  of the largest block while it is walked back: gathered, prefetched, reducing
+    root      of root when its gradient is reduced, and of that over the ranks
     """
-    ranks = run.shards
-    weights = ranks if run.sharding in GATHERED else 1
-    return Shares(
-        weights=weights,
-        gradients=ranks if run.sharding in SHARDS_GRADIENTS else 1,
-        states=ranks,
+
+    loss: int
+    backward: int
+    root: int
+    root_divided: int
+
+
+FSDP_UNITS = {
+    1: FsdpUnits(loss=2, backward=6, root=4, root_divided=6),
+    2: FsdpUnits(loss=2, backward=8, root=5, root_divided=4),
+}
+"""FSDP2: allocator replay (torch 2.13.0): fp32 reduction of 16-bit gradients. FSDP1: torch 2.13
+`distributed/fsdp/_runtime_utils.py`: the gradient is reduced in its own 16 bits and cast after."""
+FSDP2_ROOT_FLOOR = 6
+TIED_ROOT = (8, 4)
+"""Bytes a value of root and of a block where the table is tied; allocator replay of FSDP2."""
+
+
+def is_sharded(run: TrainingRun, kinds: frozenset[str]) -> bool:
+    """Whether a kind of state is divided in this run."""
+    return run.sharding in kinds
+
+
+def weights_on_card(run: TrainingRun) -> int:
+    """Weights on one card; on the host where everything is offloaded. [B]"""
+    if run.offload == "all":
+        return 0
+    return weight_bytes(run, sharded=is_sharded(run, SHARDS_WEIGHTS))
+
+
+def adapters_on_card(run: TrainingRun) -> int:
+    """Adapters on one card. [B]"""
+    if run.offload == "all":
+        return 0
+    return adapter_bytes(run, sharded=is_sharded(run, SHARDS_WEIGHTS))
+
+
+def optimizer_states_on_card(run: TrainingRun) -> int:
+    """Optimizer states on one card that torch counts. [B]"""
+    if run.offload != "none":
+        return 0
+    return optimizer_state_bytes(run, sharded=is_sharded(run, SHARDS_STATES))
+
+
+def master_on_card(run: TrainingRun) -> int:
+    """Master copies on one card. [B]"""
+    return 0 if run.offload != "none" else master_bytes(run, sharded=is_sharded(run, SHARDS_STATES))
+
+
+def workspace_on_card(run: TrainingRun) -> int:
+    """What an optimizer step takes on one card. [B]"""
+    return optimizer_workspace_bytes(run, sharded=is_sharded(run, SHARDS_STATES))
+
+
+def gradients_on_card(run: TrainingRun) -> int:
+    """Gradients of one card when all of them are there. [B]
+
+    Offloading everything, or ZeRO's states, moves each gradient to the host as it is made.
+    Source: DeepSpeed `docs/code-docs/source/memory.rst`; torch `fully_shard`, CPUOffloadPolicy.
+    """
+    if run.offload == "all" or (run.offload == "optimizer" and is_deepspeed(run)):
+        return 0
+    return gradient_bytes(run, sharded=is_sharded(run, SHARDS_GRADIENTS)) + (
+        accumulated_gradient_bytes(run)
     )
 
 
+def accumulated_gradient_bytes(run: TrainingRun) -> int:
+    """Unsharded gradients that accumulation without synchronisation keeps. [B]
+
+    M_a = P·g, g = 2 (FSDP1: the parameter's 16 bits), 4 (FSDP2: the reduction's fp32)
+
+    Holds when:  the framework accumulates under no_sync, or a pipeline reduces at its last
+                 micro-batch.
+    Source:      Hugging Face Accelerate `accelerator.py`, no_sync; torch 2.13 `fsdp/_fully_shard/
+                 _fsdp_param.py`, to_accumulated_grad_if_needed.
+    Checked by:  Mistral 7B on 2 cards: 2 · 7,241,732,096 = 14.5e9 beside the shards.
+    """
+    profile = run.framework_profile
+    pipeline = run.split.pipeline > 1
+    lazy = profile.accumulates_unsharded or pipeline
+    if run.gradient_accumulation == 1 or run.shards == 1 or run.sharding not in FSDP or not lazy:
+        return 0
+    width = regime_widths(run).compute if profile.fsdp_version == 1 else gradient_width(run)
+    return width * elements(trainable_tensors(run))
+
+
+def host_bytes(run: TrainingRun) -> int:
+    """What offloading and paging keep in host memory for one card. [B]
+
+    optimizer  states + master copies + gradients of what steps on the host
+    all        the same and the weights
+
+    Source: DeepSpeed `docs/code-docs/source/memory.rst`; torchao `optim/cpu_offload.py`.
+    """
+    states = is_sharded(run, SHARDS_STATES)
+    if run.offload == "none":
+        return paged_bytes(run, sharded=states)
+    moved = optimizer_state_bytes(run, sharded=states) + paged_bytes(run, sharded=states)
+    moved += master_bytes(run, sharded=states)
+    moved += gradient_bytes(run, sharded=is_sharded(run, SHARDS_GRADIENTS))
+    if run.offload == "all":
+        moved += weight_bytes(run, sharded=is_sharded(run, SHARDS_WEIGHTS))
+        moved += adapter_bytes(run, sharded=is_sharded(run, SHARDS_WEIGHTS))
+    return moved
+
+
+def root_tensors(run: TrainingRun) -> Tensors:
+    """What stands outside the blocks, as one rank holds it: tables, final norm and head."""
+    outside = (*run.model.embeddings, *run.model.head)
+    return tuple(rank_part(tensor, run.split) for tensor in outside)
+
+
 def root_elements(run: TrainingRun) -> int:
-    """Elements outside the blocks: tables, final norm and head."""
-    return elements(run.model.embeddings) + elements(run.model.head)
+    """Elements outside the blocks on one rank."""
+    return elements(root_tensors(run))
 
 
 def head_elements(run: TrainingRun) -> int:
-    """Elements of the matrix that makes logits; of whatever head there is, where none are made."""
+    """Elements on one rank of the matrix that makes logits; of the head where none are made."""
     if run.model.output in {"vectors", "latents"}:
-        return elements(run.model.head)
-    return run.model.vocabulary_size * run.model.hidden_size
+        return elements(tuple(rank_part(tensor, run.split) for tensor in run.model.head))
+    return ceil_div(run.model.vocabulary_size * run.model.hidden_size, run.split.tensor)
 
 
 def largest_block_elements(run: TrainingRun) -> int:
-    """Elements of the largest block."""
-    return max(counts(run.model).kind_totals)
+    """Elements of the largest block on one rank; experts as many as it gathers."""
+    sizes = (
+        sum(
+            rank_part(tensor, run.split).elements
+            for tensor in kind.tensors()
+            if tensor.kind != "expert" or data_ranks(run, tensor) > 1
+        )
+        for kind in run.model.layer_kinds
+    )
+    return max(sizes, default=0)
 
 
 def frozen_share(run: TrainingRun, size: int) -> int:
     """Bytes of so many elements as gathered for computing: 16 bit, or as stored when frozen."""
     if run.lora is None:
         return size * regime_widths(run).compute
-    return ceil_div(weight_bytes(run) * size, run.model.parameters)
+    whole = elements(rank_tensors(run.model, run.split))
+    return ceil_div(weight_bytes(run) * size, max(1, whole))
+
+
+def frozen_root_bytes(run: TrainingRun) -> int:
+    """Bytes of the root as gathered: never packed. [B]"""
+    return root_elements(run) * regime_widths(run).compute
 
 
 def sharding_buffer_bytes(run: TrainingRun, phase: Phase) -> int:
@@ -80,48 +203,63 @@ def sharding_buffer_bytes(run: TrainingRun, phase: Phase) -> int:
     backward      2·P_r + (2 + 2 + 4)·P_b
     root-gradient max(6, 5 + 4/N)·P_r, or 8·P_r + 4·P_b when tied
     DDP           one copy of the gradients in buckets
+    ZeRO          a bucket of 5e8 elements; stage 3 also 4·P_m and 5e7 prefetched elements
 
-    P_r  elements outside the blocks   P_b  elements of the largest block   N  ranks
+    P_r  elements outside the blocks   P_b, P_m  of the largest block and matrix   N  ranks
 
-    Holds when:  blocks and root are wrapped apart, 16-bit compute, fp32 reduction.
-    Source:      allocator replay of FSDP2 (torch 2.13.0); DDP: torch.nn.parallel documentation,
-                 `gradient_as_bucket_view`.
+    Holds when:  blocks and root are wrapped apart and computed in 16 bit.
+    Source:      allocator replay of FSDP2 (torch 2.13.0); torch.nn.parallel documentation,
+                 `gradient_as_bucket_view`; DeepSpeed `runtime/zero/config.py` and
+                 `docs/code-docs/source/memory.rst`.
     Checked by:  Llama 3 8B, two tables of 525,336,576: 6 · 1,050,677,248 = 6.3e9 at the root.
     """
     if run.sharding == "ddp":
         return gradient_bytes(run)
-    if run.shards == 1:
-        return 0
-    gathered = _gathered_bytes(run, phase) if run.sharding in GATHERED else 0
-    bucket = 0
-    if run.sharding in BUCKETED and phase != "optimizer":
-        trainable = gradient_bytes(run) // max(1, regime_widths(run).gradient)
-        bucket = 2 * min(DEEPSPEED_BUCKET_ELEMENTS, trainable) * 2
-    return gathered + bucket
+    if run.sharding in FSDP and (run.shards > 1 or run.offload == "all"):
+        return _fsdp_bytes(run, phase)
+    if is_deepspeed(run) and phase != "optimizer":
+        return _deepspeed_bytes(run)
+    return 0
 
 
-def _gathered_bytes(run: TrainingRun, phase: Phase) -> int:
-    block = frozen_share(run, largest_block_elements(run))
-    root = frozen_share(run, root_elements(run))
-    blocks = run.model.layer_count
+def _deepspeed_bytes(run: TrainingRun) -> int:
+    width = gradient_width(run)
+    bucket = width * min(DEEPSPEED_BUCKET_ELEMENTS, elements(trainable_tensors(run)))
+    if run.sharding != "zero-3":
+        return bucket
+    matrices = rank_tensors(run.model, run.split)
+    largest = max(tensor.rows * tensor.columns for tensor in matrices)
+    copies = 1 if run.lora else 2
+    return (
+        bucket
+        + copies * frozen_share(run, largest)
+        + frozen_share(run, min(DEEPSPEED_PREFETCH_ELEMENTS, elements(matrices)))
+    )
+
+
+def _fsdp_bytes(run: TrainingRun, phase: Phase) -> int:
+    units = FSDP_UNITS[run.framework_profile.fsdp_version]
+    compute = regime_widths(run).compute
+    block, gathered = largest_block_elements(run), frozen_root_bytes(run)
+    one = frozen_share(run, block)
     if phase == "optimizer":
         return 0
+    blocks = one * run.model.layer_count if run.sharding == "fsdp-no-reshard" else 0
     if phase == "loss":
-        return root + (block * blocks if run.sharding == "fsdp-no-reshard" else block)
+        return gathered + (blocks or one * units.loss // 2)
     if run.lora is not None:
-        return root + 2 * block
+        return gathered + (blocks or 2 * one)
+    scale = compute // 2
     if phase == "backward":
-        return root + 4 * block
-    if run.model.tied:
-        return 4 * root + 2 * block
-    return max(6 * root_elements(run), (5 + ceil_div(4, run.shards)) * root_elements(run))
+        extra = (units.backward - 4) * block * scale
+        return gathered + (blocks + extra if blocks else units.backward * block * scale)
+    return _root_bytes(run, units) * scale
 
 
-def accumulated_gradient_bytes(run: TrainingRun) -> int:
-    """Unsharded 16-bit gradients that accumulation without synchronisation keeps. [B]
-
-    Source: Hugging Face Accelerate, `no_sync` under FSDP; measured at +2 bytes a parameter.
-    """
-    if run.gradient_accumulation == 1 or run.shards == 1 or run.sharding not in GATHERED:
-        return 0
-    return 2 * (run.model.parameters if run.lora is None else adapter_bytes(run) // 4)
+def _root_bytes(run: TrainingRun, units: FsdpUnits) -> int:
+    root, block = root_elements(run), largest_block_elements(run)
+    if run.model.tied and run.framework_profile.fsdp_version > 1:
+        return TIED_ROOT[0] * root + TIED_ROOT[1] * block
+    whole = units.root * root + ceil_div(units.root_divided * root, run.shards)
+    floor = FSDP2_ROOT_FLOOR * root if run.framework_profile.fsdp_version > 1 else 0
+    return max(floor, whole)

@@ -1,33 +1,24 @@
-"""Model states of training: weights, gradients, optimizer states, master copies, adapters."""
+"""Model states of training on one rank: weights, gradients, optimizer states, master copies."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
-from service.domain.architecture import Architecture, counts
-from service.domain.errors import InvalidRequest
-from service.domain.optimizer import Optimizer
-from service.domain.precision import Precision
-from service.domain.questions import Lora, TrainingRun
-from service.domain.sums import model_weight_bytes
-from service.domain.tensors import Tensor, Tensors, elements
-from service.domain.units import ceil_div
+from service.domain.adapters import adapter_tensors
+from service.domain.architecture import Architecture
+from service.domain.optimizer_states import paged_state_bytes, step_bytes, tensor_state_bytes
+from service.domain.precision import Precision, Quantization
+from service.domain.questions import Lora, Split, TrainingRun
+from service.domain.ranks import data_ranks, rank_part, rank_tensors
+from service.domain.tensors import Tensors, elements
+from service.domain.units import BITS_PER_BYTE, ceil_div
 
 FP32_BYTES = 4
-PACKED_SCALE_BYTES = 4
-
-ATTENTION_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj")
-TARGET_GROUPS: dict[str, tuple[str, ...]] = {
-    "attention": ATTENTION_TARGETS,
-    "q": ("q_proj",),
-    "k": ("k_proj",),
-    "v": ("v_proj",),
-    "o": ("o_proj",),
-}
-ALL_LINEAR = "all-linear"
-ADAPTED_KINDS = frozenset({"attention", "mlp", "expert", "shared_expert"})
+ZERO_GRADIENT_BYTES = 2
+"""DeepSpeed's ZeRO keeps gradients in the parameters' 16 bits and makes the step's part fp32.
+Source: DeepSpeed `docs/code-docs/source/memory.rst`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,48 +72,21 @@ def regime_widths(run: TrainingRun) -> RegimeWidths:
     return REGIMES[run.regime](run.precision)
 
 
+def is_deepspeed(run: TrainingRun) -> bool:
+    """Whether states are divided by one of ZeRO's stages."""
+    return run.sharding.startswith("zero-")
+
+
 @lru_cache(maxsize=2048)
-def adapter_tensors(model: Architecture, lora: Lora) -> Tensors:
-    """Two low-rank matrices for each adapted one: r × c of rank k gives k·(r + c) values.
-
-    Source: Hu et al. 2021 (arXiv 2106.09685, section 4.1); peft `tuners/lora/layer.py`.
-    Checked by: Llama 3.1 8B, rank 16 on q and v: 32 · 16 · (8,192 + 5,120) = 6,815,744.
-    """
-    adapted = [tensor for tensor in counts(model).bill if is_adapted(tensor, lora.targets)]
-    if not adapted:
-        names = sorted({_leaf(t) for t in counts(model).bill if _adaptable(t)})
-        raise InvalidRequest(
-            "workload.lora.targets",
-            f"none of {', '.join(lora.targets)} is a linear layer of this model; it has "
-            f"{', '.join(names) or 'none'}",
-        )
-    return tuple(
-        replace(tensor, rows=lora.rank * (tensor.rows + tensor.columns), columns=1, linear=False)
-        for tensor in adapted
-    )
-
-
-def _leaf(tensor: Tensor) -> str:
-    return tensor.name.rsplit(".", 1)[-1]
-
-
-def _adaptable(tensor: Tensor) -> bool:
-    return tensor.linear and tensor.kind in ADAPTED_KINDS
-
-
-def is_adapted(tensor: Tensor, targets: tuple[str, ...]) -> bool:
-    """Whether a low-rank pair is trained beside a tensor."""
-    if not _adaptable(tensor):
-        return False
-    if ALL_LINEAR in targets:
-        return tensor.kind != "expert"
-    names = {name for target in targets for name in TARGET_GROUPS.get(target, (target,))}
-    return _leaf(tensor) in names
+def _rank_adapters(model: Architecture, lora: Lora, split: Split) -> Tensors:
+    return tuple(rank_part(tensor, split) for tensor in adapter_tensors(model, lora))
 
 
 def trainable_tensors(run: TrainingRun) -> Tensors:
-    """What the optimizer updates."""
-    return counts(run.model).bill if run.lora is None else adapter_tensors(run.model, run.lora)
+    """What the optimizer updates, as one rank holds it before data-parallel sharding."""
+    if run.lora is None:
+        return rank_tensors(run.model, run.split)
+    return _rank_adapters(run.model, run.lora, run.split)
 
 
 def trainable_widths(run: TrainingRun) -> RegimeWidths:
@@ -130,76 +94,107 @@ def trainable_widths(run: TrainingRun) -> RegimeWidths:
     return regime_widths(run) if run.lora is None else plain_widths(run.lora.precision)
 
 
-def weight_bytes(run: TrainingRun) -> int:
-    """Weights of the model before sharding. [B]"""
+def gradient_width(run: TrainingRun) -> int:
+    """Bytes of a gradient while it is kept. [B]"""
+    width = trainable_widths(run)
+    return ZERO_GRADIENT_BYTES if width.master and is_deepspeed(run) else width.gradient
+
+
+def shared_bytes(
+    run: TrainingRun, tensors: Tensors, size: Callable[[Tensors], int], *, sharded: bool
+) -> int:
+    """Bytes of one rank's tensors, divided over the data-parallel ranks where they are sharded."""
+    if not sharded or run.shards == 1:
+        return size(tensors)
+    dense = tuple(tensor for tensor in tensors if tensor.kind != "expert")
+    routed = tuple(tensor for tensor in tensors if tensor.kind == "expert")
+    divided = ceil_div(size(dense), run.shards)
+    return divided + (ceil_div(size(routed), data_ranks(run, routed[0])) if routed else 0)
+
+
+def weight_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
+    """Weights of the model on one rank. [B]
+
+    M_w = P·w;  frozen under LoRA: packed tensors in their format, all others at w
+
+    P  values on the rank   w  bytes a value in the regime; fp32 where k-bit training prepared them
+
+    Source:      arXiv 1910.02054, section 3.1; peft 0.21 `utils/other.py`,
+                 prepare_model_for_kbit_training.
+    Checked by:  Llama 3.1 8B, pure bfloat16: 16,060,522,496.
+    """
+    tensors = rank_tensors(run.model, run.split)
     if run.lora is None:
-        return run.model.parameters * regime_widths(run).weight
-    return model_weight_bytes(run.model, run.quantization, run.precision)
-
-
-def adapter_bytes(run: TrainingRun) -> int:
-    """Weights of the adapters. [B]"""
-    return (
-        0 if run.lora is None else elements(trainable_tensors(run)) * trainable_widths(run).weight
+        width = regime_widths(run).weight
+        return shared_bytes(run, tensors, lambda part: elements(part) * width, sharded=sharded)
+    width = FP32_BYTES if run.lora.fp32_residual else regime_widths(run).weight
+    return shared_bytes(
+        run, tensors, lambda part: _frozen_bytes(part, run.quantization, width), sharded=sharded
     )
 
 
-def gradient_bytes(run: TrainingRun) -> int:
-    """One gradient for each trainable value. [B]"""
-    return elements(trainable_tensors(run)) * trainable_widths(run).gradient
+@lru_cache(maxsize=2048)
+def _frozen_bytes(tensors: Tensors, quantization: Quantization, width: int) -> int:
+    return quantization.weight_bytes(tensors, Precision(id="", bits=width * BITS_PER_BYTE))
 
 
-def master_bytes(run: TrainingRun) -> int:
-    """fp32 copies of the trainable values. [B]"""
-    return elements(trainable_tensors(run)) * trainable_widths(run).master
-
-
-def tensor_state_bytes(tensor: Tensor, optimizer: Optimizer, width: int) -> int:
-    """States of one tensor. [B]
-
-    M_o = P·z·w;  packed: P·z·b/8 + ceil(P/B)·4·z;  factored: 4·(r + c)
-
-    P  values   z  states   w  bytes a value   b  bits of a packed state   B  values a scale
-
-    Holds when:  states have the type of the parameter, as PyTorch's optimizers keep them.
-    Source:      torch.optim; bitsandbytes `optim/optimizer.py` (min_8bit_size, blocks of 256);
-                 torchao `optim/subclass_8bit.py`; transformers `optimization.py` (Adafactor).
-    Checked by:  AdamW over 8e9 float32 values: 64e9; 8-bit: 8e9 · 2 · (1 + 4/256) = 16.25e9.
-    """
-    size, copies = tensor.elements, optimizer.state_copies
-    matrix = tensor.columns > 1
-    if optimizer.factored and matrix:
-        return FP32_BYTES * (tensor.rows + tensor.columns) * tensor.count
-    if optimizer.hidden_copies >= 0 and matrix and tensor.kind not in {"embedding", "lm_head"}:
-        copies = optimizer.hidden_copies
-    if optimizer.projected_rank and matrix:
-        smaller, larger = sorted((tensor.rows, tensor.columns))
-        rank = min(optimizer.projected_rank, smaller)
-        return (copies * rank * larger + rank * smaller) * tensor.count * width
-    if optimizer.state_bits and tensor.rows * tensor.columns >= optimizer.min_packed:
-        scales = ceil_div(size, optimizer.block) * PACKED_SCALE_BYTES
-        return copies * (ceil_div(size * optimizer.state_bits, 8) + scales)
-    return size * copies * (FP32_BYTES if optimizer.state_bits else width)
-
-
-def optimizer_state_bytes(run: TrainingRun) -> int:
-    """States of everything the optimizer updates; paged ones lie outside torch's counters. [B]"""
-    width = trainable_widths(run).state
-    return sum(tensor_state_bytes(t, run.optimizer, width) for t in trainable_tensors(run))
-
-
-def optimizer_workspace_bytes(run: TrainingRun) -> int:
-    """Copies that live while the optimizer steps. [B]
-
-    M_s = x·P·w over all trainable values (foreach), or x·max(P_i)·w for one tensor at a time
-
-    Source: torch.optim documentation, `foreach`: "uses about sizeof(params) more peak memory".
-    """
-    optimizer, width = run.optimizer, trainable_widths(run).state
+def adapter_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
+    """Weights of the adapters on one rank. [B]"""
+    if run.lora is None:
+        return 0
+    width = trainable_widths(run).weight
     tensors = trainable_tensors(run)
-    if optimizer.step_scope == "all-parameters":
-        return optimizer.step_copies * elements(tensors) * width
-    if optimizer.step_scope == "largest-parameter":
-        largest = max((t.rows * t.columns for t in tensors), default=0)
-        return optimizer.step_copies * largest * width
-    return 0
+    return shared_bytes(run, tensors, lambda part: elements(part) * width, sharded=sharded)
+
+
+def gradient_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
+    """One gradient for each trainable value of a rank; one tensor's when it steps in backward. [B]
+
+    Source: torchtune `config: optimizer_in_bwd`; torch.Tensor.register_post_accumulate_grad_hook.
+    """
+    width, tensors = gradient_width(run), trainable_tensors(run)
+    if run.optimizer_in_backward:
+        largest = max(tensors, key=lambda tensor: tensor.rows * tensor.columns)
+        return largest.rows * largest.columns * width
+    return shared_bytes(run, tensors, lambda part: elements(part) * width, sharded=sharded)
+
+
+def master_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
+    """fp32 copies of a rank's trainable values. [B]"""
+    width, tensors = trainable_widths(run).master, trainable_tensors(run)
+    return shared_bytes(run, tensors, lambda part: elements(part) * width, sharded=sharded)
+
+
+def optimizer_state_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
+    """States that torch counts of everything that a rank's optimizer updates. [B]"""
+    return _states(run, tensor_state_bytes, sharded=sharded)
+
+
+def paged_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
+    """States in managed memory, which no counter of torch shows. [B]"""
+    return _states(run, paged_state_bytes, sharded=sharded)
+
+
+def _states(run: TrainingRun, size: Callable[..., int], *, sharded: bool) -> int:
+    width, name = trainable_widths(run).state, run.framework.id
+    return shared_bytes(
+        run,
+        trainable_tensors(run),
+        lambda part: sum(size(tensor, run.optimizer, width, name) for tensor in part),
+        sharded=sharded,
+    )
+
+
+def optimizer_workspace_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
+    """Copies that live while a rank's optimizer steps, ZeRO's fp32 gradients among them. [B]
+
+    Source: `optimizer_states.step_bytes`; DeepSpeed `docs/code-docs/source/memory.rst`.
+    """
+    width, tensors = trainable_widths(run), trainable_tensors(run)
+    if run.offload != "none":
+        return 0
+    fp32 = FP32_BYTES if width.master and is_deepspeed(run) else 0
+    step = shared_bytes(
+        run, tensors, lambda part: step_bytes(part, run.optimizer, width.state), sharded=sharded
+    )
+    return step + shared_bytes(run, tensors, lambda part: elements(part) * fp32, sharded=sharded)

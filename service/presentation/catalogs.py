@@ -6,12 +6,13 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from service.domain.architecture import Architecture
+from service.domain.architecture import Architecture, Tower
 from service.domain.engine import Engine
 from service.domain.hardware import Gpu
 from service.domain.optimizer import Optimizer
 from service.domain.precision import Quantization, Rule
-from service.domain.sums import cached_elements_per_token
+from service.domain.sums import cache_rows, cached_elements_per_token, state_bytes
+from service.domain.tensors import elements
 from service.domain.units import bytes_of_bits
 
 SIXTEEN_BITS = 16
@@ -30,6 +31,17 @@ def gpu_view(gpu: Gpu) -> dict[str, Any]:
     """A card."""
     view: dict[str, Any] = known(asdict(gpu))
     return {**view, "memory_bytes": gpu.memory_bytes, "planning_bytes": gpu.planning_bytes}
+
+
+def tower_view(tower: Tower) -> dict[str, Any]:
+    """An encoder beside the decoder."""
+    return {
+        "name": tower.name,
+        "modality": tower.modality,
+        "parameters": elements(tower.tensors()),
+        "layers": len(tower.layer_order),
+        "tokens_per_item": tower.item_tokens or None,
+    }
 
 
 def model_view(model: Architecture) -> dict[str, Any]:
@@ -51,6 +63,18 @@ def model_view(model: Architecture) -> dict[str, Any]:
         "quantization": declared.id if (declared := model.declared_quantization) else None,
         "parameters_by_kind": by_kind,
         "kv_bytes_per_token": bytes_of_bits(cached_elements_per_token(model) * SIXTEEN_BITS),
+        "kv_bytes_per_token_beyond_window": bytes_of_bits(
+            cached_elements_per_token(model, beyond_windows=True) * SIXTEEN_BITS
+        ),
+        "sliding_window_tokens": max(
+            (row.window_tokens for row, _ in cache_rows(model, 1)), default=0
+        ),
+        "state_bytes_per_sequence": state_bytes(model),
+        "kv_bytes_per_encoder_token": bytes_of_bits(
+            cached_elements_per_token(model, "encoder") * SIXTEEN_BITS
+        ),
+        "output": model.output,
+        "encoders": [tower_view(tower) for tower in model.towers],
         "notes": list(model.notes),
     }
 

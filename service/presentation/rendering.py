@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
@@ -23,7 +25,7 @@ class Report:
 
 def json_text(data: Any) -> str:
     """Compact JSON."""
-    return json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return orjson.dumps(data).decode()
 
 
 def as_json(report: Report) -> str:

@@ -62,3 +62,38 @@ def test_training_an_embedding_model_has_no_logits(client: FlaskClient) -> None:
     body = {"model": "bge-base-en-v1.5", "workload": {"kind": "training", "sequence_tokens": 512}}
     answer = client.post("/v1/estimates", json=body).json
     assert "logits" not in {t["name"] for phase in answer["phases"] for t in phase["terms"]}
+
+
+def test_whisper_keeps_its_text_and_half_a_minute_of_sound(client: FlaskClient) -> None:
+    answer = estimate(client, "whisper-large-v3", concurrency=8)
+    # 2 x 32 layers x 1,280 x 2 B = 163,840 B a token; 448 of text, 1,500 of sound, blocks of 16
+    assert term(answer, "kv_cache")["expected_bytes"] == 8 * 163_840 * (448 + 1_504)
+    assert term(answer, "weights")["expected_bytes"] == 2 * 1_543_490_560
+
+
+def test_whisper_refuses_more_than_its_448_places(client: FlaskClient) -> None:
+    for path in ("/v1/estimates", "/v1/plans"):
+        answer = client.get(f"{path}?model=whisper-large-v3&context_tokens=449")
+        assert answer.status_code == 422
+        assert "limit of 448" in answer.json["detail"]
+    allowed = "/v1/plans?model=whisper-large-v3&context_tokens=449&allow_context_beyond_limit=true"
+    assert client.get(allowed).status_code == 200
+
+
+def test_a_translator_keeps_source_and_target(client: FlaskClient) -> None:
+    answer = estimate(client, "opus-mt-en-de", context_tokens=512)
+    # 6 layers x 2 x 512 x 2 B = 12,288 B for each token of both sides
+    assert term(answer, "kv_cache")["expected_bytes"] == 12_288 * (512 + 512)
+    assert "encoder-decoder" in {w["code"] for w in answer["warnings"]}
+
+
+def test_mbart_large_50_is_read_from_its_config(client: FlaskClient) -> None:
+    # facebook/mbart-large-50, which the catalog lacks: 610,879,488 parameters published
+    config = {
+        "model_type": "mbart", "architectures": ["MBartForConditionalGeneration"],
+        "d_model": 1024, "vocab_size": 250054, "max_position_embeddings": 1024,
+        "encoder_layers": 12, "encoder_attention_heads": 16, "encoder_ffn_dim": 4096,
+        "decoder_layers": 12, "decoder_attention_heads": 16, "decoder_ffn_dim": 4096,
+    }  # fmt: skip
+    answer = estimate(client, {"config": config}, context_tokens=512)
+    assert answer["model"]["parameters"] == 610_879_488

@@ -7,12 +7,20 @@ import pytest
 
 from service.catalog.models import entry_architecture, load_models
 from service.domain.architecture import Architecture, extras
-from service.domain.sums import cached_elements_per_token
+from service.domain.sums import cached_elements_per_token, state_elements
 
 HERE = Path(__file__).parent
-TRUTH = json.loads((HERE / "truth.json").read_text(encoding="utf-8"))
+TRUTH = {
+    hub_id: entry
+    for name in ("truth.json", "truth_hybrids.json")
+    for hub_id, entry in json.loads((HERE / name).read_text(encoding="utf-8")).items()
+}
 MODELS = load_models(HERE.parent.parent / "config" / "models")
 WITHIN = 0.005
+
+
+# The published figure stops at the attention of Zamba 2; its state is checked by hand below.
+STATE_IS_NOT_PUBLISHED = {"Zyphra/Zamba2-1.2B-instruct"}
 
 
 def built(hub_id: str) -> Architecture:
@@ -58,6 +66,40 @@ def test_cache_bytes_a_token_equal_the_verified_figure(hub_id: str) -> None:
     if expected is None:
         return
     assert 2 * cached_elements_per_token(built(hub_id)) == expected
+
+
+@pytest.mark.parametrize(
+    "hub_id", sorted(h for h in TRUTH if "kv_bytes_per_encoder_token" in TRUTH[h])
+)
+def test_cache_bytes_of_an_encoders_token_equal_the_verified_figure(hub_id: str) -> None:
+    found = 2 * cached_elements_per_token(built(hub_id), "encoder")
+    assert found == TRUTH[hub_id]["kv_bytes_per_encoder_token"]
+
+
+@pytest.mark.parametrize("hub_id", [key for key in TRUTH if "kv_bytes_beyond_window" in TRUTH[key]])
+def test_cache_bytes_beyond_the_window_equal_the_verified_figure(hub_id: str) -> None:
+    expected = TRUTH[hub_id]["kv_bytes_beyond_window"]
+    assert 2 * cached_elements_per_token(built(hub_id), beyond_windows=True) == expected
+
+
+@pytest.mark.parametrize("hub_id", sorted(set(TRUTH) - STATE_IS_NOT_PUBLISHED))
+def test_state_values_a_sequence_equal_what_transformers_keeps(hub_id: str) -> None:
+    expected = TRUTH[hub_id].get("state_elements", 0)
+    assert state_elements(built(hub_id), with_inputs=True) == expected
+
+
+@pytest.mark.parametrize(
+    "hub_id",
+    [key for key, entry in TRUTH.items() if entry.get("checkpoint", 0) > entry["parameters"]],
+)
+def test_checkpoint_parameters_equal_the_published_count(hub_id: str) -> None:
+    assert built(hub_id).checkpoint_parameters == TRUTH[hub_id]["checkpoint"]
+
+
+def test_zamba2_keeps_a_state_in_every_layer() -> None:
+    # 38 layers of 64 heads x 64 x 128 values, and 4 x (4,096 + 2 x 128) inputs of the convolution
+    state = state_elements(built("Zyphra/Zamba2-1.2B-instruct"), with_inputs=True)
+    assert state == 38 * (64 * 64 * 128 + 4 * (4096 + 2 * 128))
 
 
 def test_deepseek_v3_states_its_prediction_layer_apart() -> None:

@@ -48,6 +48,7 @@ class Facts:
     mixer, feed_forward  of a layer by its index, several where a block has several
     positions            rows of a learned position table
     embedding_size       width of the input table where it differs from the hidden size
+    wordless             no input table: sound, or an image, comes in through `extras`
     extras               further tensors beside the input table
     layer_extras         further tensors of a layer by its index
     towers               encoders beside the decoder
@@ -67,6 +68,7 @@ class Facts:
     mixer: Callable[[int], Mixers]
     feed_forward: Callable[[int], FeedForwards]
     norms: Norms = field(default_factory=Norms)
+    wordless: bool = False
     headless: bool = False
     head_bias: bool = False
     positions: int = 0
@@ -143,7 +145,8 @@ def _embeddings(facts: Facts) -> Tensors:
         if facts.positions
         else ()
     )
-    return (*((table,) if table.rows else ()), *positions, *facts.extras)
+    worded = table.rows and not facts.wordless
+    return (*((table,) if worded else ()), *positions, *facts.extras)
 
 
 def _head(facts: Facts) -> Tensors:

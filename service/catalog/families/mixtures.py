@@ -36,7 +36,9 @@ def mixtral(config: Config) -> Facts:
     return facts(config, size, windowed(config, mixer, lambda _: True), mixture(config, size))
 
 
-def _sparse(config: Config, head: FeedForward, rest: FeedForward) -> Callable[[int], FeedForward]:
+def routed_layers(
+    config: Config, head: FeedForward, rest: FeedForward
+) -> Callable[[int], FeedForward]:
     """Experts in every `decoder_sparse_step`-th layer that `mlp_only_layers` does not except."""
     step = config.integer("decoder_sparse_step", default=1)
     only = frozenset(config.items("mlp_only_layers") or ())
@@ -52,7 +54,7 @@ def qwen2_moe(config: Config) -> Facts:
         shared_width=config.integer("shared_expert_intermediate_size"),
         shared_gate=True,
     )
-    return facts(config, size, mixer, _sparse(config, dense(config, size), part))
+    return facts(config, size, mixer, routed_layers(config, dense(config, size), part))
 
 
 def qwen3_moe(config: Config) -> Facts:
@@ -61,7 +63,7 @@ def qwen3_moe(config: Config) -> Facts:
     bias = config.flag("attention_bias")
     mixer = with_biases(with_head_norms(attention(size)), inputs=bias, output=bias)
     part = mixture(config, size, width_keys=("moe_intermediate_size",))
-    return facts(config, size, mixer, _sparse(config, dense(config, size), part))
+    return facts(config, size, mixer, routed_layers(config, dense(config, size), part))
 
 
 def phimoe(config: Config) -> Facts:

@@ -13,6 +13,7 @@ from service.domain.engines.shared import (
     checkpoint,
     weights_form,
 )
+from service.domain.engines.states import RECURRENT_STATE
 from service.domain.forms import FP32_BYTES, EngineModel, TermForm, before
 from service.domain.profiles import GenericProfile, by_ranks
 from service.domain.questions import Serving
@@ -92,6 +93,7 @@ GENERIC = EngineModel(
     terms=(
         weights_form(),
         KV_CACHE,
+        RECURRENT_STATE,
         TermForm(
             name="activations",
             expected=activations,

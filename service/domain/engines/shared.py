@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from service.domain.architecture import Stage, counts
+from service.domain.architecture import Stage, counts, source_tokens
 from service.domain.caches import CacheRow
 from service.domain.engine import SURE
+from service.domain.engines.states import sequence_state
 from service.domain.forms import ACTIVATION_BYTES, PoolForm, TermForm, cached
 from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving
@@ -71,7 +72,7 @@ def stage_cache_rows(serving: Serving, stage: Stage) -> tuple[tuple[CacheRow, in
 
 def row_bytes(serving: Serving, row: CacheRow) -> int:
     """One row of one layer. [B]"""
-    return bytes_of_bits(row.elements * (row.bits or serving.cache.bits))
+    return bytes_of_bits(row.row_bits(serving.cache.bits))
 
 
 def sequence_rows(serving: Serving, stage: Stage, context_tokens: int) -> int:
@@ -80,8 +81,8 @@ def sequence_rows(serving: Serving, stage: Stage, context_tokens: int) -> int:
     M_s = Σ_g L_g · c_g(t) · e · ceil(T_g / B) · B
 
     L_g  layers of group g on the stage   c_g  elements of a token on one of t tensor ranks
-    e    bytes an element   T_g  tokens kept: the context, or window - 1 + step tokens
-    B    tokens of a block
+    e    bytes an element   T_g  tokens kept: the context, the encoder's
+    output, or window - 1 + step tokens   B  tokens of a block
 
     Holds when:  the cache is paged; no prefix is shared; groups do not pad each other.
     Source:      vLLM `v1/kv_cache_interface.py`; 2 · L · ceil(kv heads / t) · head_dim · e.
@@ -89,9 +90,15 @@ def sequence_rows(serving: Serving, stage: Stage, context_tokens: int) -> int:
     """
     block, size = serving.profile.block_tokens, 0
     for row, layers in stage_cache_rows(serving, stage):
-        kept = row.resident_tokens(context_tokens, serving.step_tokens)
+        tokens = source_tokens(serving.model, row.source, context_tokens)
+        kept = row.resident_tokens(tokens, serving.step_tokens)
         size += layers * row.rows(round_up(kept, block)) * row_bytes(serving, row)
     return size
+
+
+def sequence_bytes(serving: Serving, stage: Stage, context_tokens: int) -> int:
+    """Cache and states of one sequence of so many tokens on one rank of a stage. [B]"""
+    return sequence_rows(serving, stage, context_tokens) + sequence_state(serving, stage)
 
 
 def token_bytes(serving: Serving, stage: Stage) -> int:
@@ -115,7 +122,7 @@ def uniform_tokens(serving: Serving, stage: Stage, pool_bytes: int) -> int:
 
 
 UNIFORM_POOL = PoolForm(
-    sequence_bytes=sequence_rows,
+    sequence_bytes=sequence_bytes,
     block_bytes=uniform_block_bytes,
     token_bytes=token_bytes,
     tokens=uniform_tokens,

@@ -13,6 +13,7 @@ from service.domain.engines.shared import (
     checkpoint,
     weights_form,
 )
+from service.domain.engines.states import RECURRENT_STATE
 from service.domain.forms import (
     ACTIVATION_BYTES,
     FP32_BYTES,
@@ -163,6 +164,7 @@ VLLM = EngineModel(
     terms=(
         weights_form(),
         KV_CACHE,
+        RECURRENT_STATE,
         TermForm(
             name="activations",
             expected=activations,

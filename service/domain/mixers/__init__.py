@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 from service.domain.mixers.attention import Attention
-from service.domain.mixers.kinds import Mixer
+from service.domain.mixers.kinds import Mixer, StateMixer
 from service.domain.mixers.latent import LatentAttention
+from service.domain.mixers.linear_attention import (
+    DeltaAttention,
+    GatedDeltaNet,
+    LightningAttention,
+)
+from service.domain.mixers.recurrence import GatedRecurrence, ShortConvolution
+from service.domain.mixers.state_space import GroupedStateSpace, SelectiveStateSpace
 
-__all__ = ["Attention", "LatentAttention", "Mixer"]
+__all__ = [
+    "Attention",
+    "DeltaAttention",
+    "GatedDeltaNet",
+    "GatedRecurrence",
+    "GroupedStateSpace",
+    "LatentAttention",
+    "LightningAttention",
+    "Mixer",
+    "SelectiveStateSpace",
+    "ShortConvolution",
+    "StateMixer",
+]

@@ -20,6 +20,8 @@ class Attention:
     window_tokens         tokens that the layer looks back over, 0 for the whole context
     keeps                 whose keys and values stay: the context's; an encoder's, which a decoder
                           looks at; or none, where every token sees all others at once
+    output_size           features of the output where they are not those of the input
+    borrowed              whether the weights are those of an earlier layer; the cache is its own
     key_values            its own projections of keys and values; one matrix whose output is both;
                           or none, where it reads the cache of an earlier layer
     """
@@ -40,6 +42,8 @@ class Attention:
     gate: int = 0
     window_tokens: int = 0
     keeps: Literal["context", "encoder", "nothing"] = "context"
+    output_size: int = 0
+    borrowed: bool = False
     key_values: Literal["own", "equal", "borrowed"] = "own"
 
     @property
@@ -64,6 +68,8 @@ class Attention:
 
     def tensors(self) -> Tensors:
         """Weights of the layer's attention."""
+        if self.borrowed:
+            return ()
         return (*self._projections(), *self._biases(), *self._norms())
 
     def _projections(self) -> Tensors:
@@ -81,7 +87,7 @@ class Attention:
         return (
             matrix("q_proj", "attention", self.query_width, hidden, cut="heads", heads=heads),
             *own[self.key_values],
-            matrix("o_proj", "attention", hidden, output_in, cut="columns"),
+            matrix("o_proj", "attention", self.output_size or hidden, output_in, cut="columns"),
             *gate,
         )
 
@@ -96,7 +102,7 @@ class Attention:
                 self.value_bias,
                 self._head_bias("v_proj.bias", self.kv_heads * self.value_dim, self.kv_heads),
             ),
-            (self.output_bias, vector("o_proj.bias", "bias", self.hidden_size)),
+            (self.output_bias, vector("o_proj.bias", "bias", self.output_size or self.hidden_size)),
             (self.sinks, vector("sinks", "bias", self.heads, cut="rows")),
         )
         return tuple(tensor for present, tensor in rows if present)

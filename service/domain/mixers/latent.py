@@ -12,7 +12,8 @@ from service.domain.tensors import Tensors, matrix, norm, vector
 class LatentAttention:
     """Multi-head latent attention: one compressed key-value row and one rotary key a token.
 
-    query_rank  rank of the compressed query, 0 where queries are projected directly
+    query_rank   rank of the compressed query, 0 where queries are projected directly
+    output_gate  whether a full matrix gates the output (Kimi K3)
     """
 
     hidden_size: int
@@ -23,6 +24,7 @@ class LatentAttention:
     rope_head_dim: int
     value_head_dim: int
     bias: bool = False
+    output_gate: bool = False
 
     @property
     def shard_limit(self) -> int:
@@ -63,6 +65,8 @@ class LatentAttention:
         hidden, heads = self.hidden_size, self.heads
         compressed = self.kv_rank + self.rope_head_dim
         expanded = heads * (self.nope_head_dim + self.value_head_dim)
+        gated = heads * self.value_head_dim
+        gate = (matrix("g_proj", "attention", gated, hidden, cut="heads", heads=heads),)
         bias = (
             (vector("kv_a_proj.bias", "bias", compressed), vector("o_proj.bias", "bias", hidden))
             if self.bias
@@ -74,6 +78,7 @@ class LatentAttention:
             matrix("kv_b_proj", "attention", expanded, self.kv_rank, cut="heads", heads=heads),
             matrix("o_proj", "attention", hidden, heads * self.value_head_dim, cut="columns"),
             *bias,
+            *(gate if self.output_gate else ()),
         )
 
     def cache_rows(self, tensor_parallel: int = 1) -> tuple[CacheRow, ...]:

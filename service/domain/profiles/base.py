@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,8 @@ class BaseProfile:
     batch_defaults      first entry whose card size fits applies
     block_tokens        tokens of one block of the cache, where nothing enlarges it
     sources             where each of the profile's numbers is from
+    state_bits          width of a state's values by its kind; absent: the type of the model
+    state_inputs        whether a convolution's state holds the current input too
     """
 
     since: str
@@ -51,6 +53,8 @@ class BaseProfile:
     batch_defaults: tuple[BatchDefaults, ...]
     block_tokens: int = 1
     sources: Mapping[str, str]
+    state_bits: Mapping[str, int] = field(default_factory=dict)
+    state_inputs: bool = False
 
 
 def version_key(version: str) -> tuple[int, ...]:
