@@ -11,10 +11,12 @@ from pathlib import Path
 from flask import Flask, Response, g, request
 
 from service.api import errors
-from service.api.body import MAX_BODY_BYTES
+from service.api.body import MAX_HEADER_BODY_BYTES
 from service.api.build import Catalogs
 from service.api.routes import BLUEPRINT
 from service.catalog.engines import load_engines, load_frameworks
+from service.catalog.files.gguf_config import load_gguf_table
+from service.catalog.formats import load_formats
 from service.catalog.gpus import load_gpus
 from service.catalog.models import load_models
 from service.catalog.quantizations import load_quantizations
@@ -72,6 +74,8 @@ def read_catalogs(config: Path, gpus_path: Path) -> Catalogs:
             optimizers=optimizers.entries,
             frameworks=frameworks.entries,
         ),
+        formats=load_formats(config / "formats.yaml"),
+        gguf_table=load_gguf_table(config / "gguf_architectures.yaml"),
         version=catalog_version([gpus_path, *sorted(config.rglob("*.yaml"))]),
     )
 
@@ -103,7 +107,7 @@ def create_app() -> Flask:
     Raises: CatalogError where a data file is wrong.
     """
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MAX_HEADER_BODY_BYTES
     app.config["SERVICE_VERSION"] = SERVICE_VERSION
     app.config["OPENAPI_TEXT"] = (ROOT / "openapi.yaml").read_text(encoding="utf-8")
     gpus_path = Path(os.environ.get("GPU_CATALOG", ROOT / "gpus.yaml"))

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from flask import Request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 MAX_BODY_BYTES = 2_000_000
+MAX_HEADER_BODY_BYTES = 24_000_000
+MAX_VALUES = 2_000_000
 MAX_DEPTH = 40
 MAX_DIGITS = 30
+HEADERS = re.compile(rb'"(?:gguf_header|safetensors_index)"')
+STRINGS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^"\[\]{}]++', re.DOTALL)
+UNCLEAN = re.compile(r"[\0\ud800-\udfff]")
 
 
 def json_body(request: Request) -> Any:
@@ -21,8 +27,7 @@ def json_body(request: Request) -> Any:
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("send application/json")
     raw = request.get_data(cache=False)
-    if len(raw) > MAX_BODY_BYTES:
-        raise RequestEntityTooLarge(f"at most {MAX_BODY_BYTES} bytes")
+    refuse_size(raw)
     return parsed(raw)
 
 
@@ -53,24 +58,30 @@ def parsed(raw: bytes) -> Any:
 
 def refuse_depth(text: str) -> None:
     """Refuse nesting beyond the bound before the parser recurses into it; strings are skipped."""
-    depth, quoted, escaped = 0, False, False
-    for character in text:
-        if quoted:
-            quoted = escaped or character != '"'
-            escaped = character == "\\" and not escaped
-        elif character == '"':
-            quoted = True
-        elif character in "[{":
+    depth = 0
+    for bracket in STRINGS.sub("", text) if '"' in text else text:
+        if bracket in "[{":
             depth += 1
             if depth > MAX_DEPTH:
                 raise BadRequest(f"nested deeper than {MAX_DEPTH} levels")
-        elif character in "]}":
+        elif bracket in "]}":
             depth -= 1
+
+
+def refuse_size(raw: bytes) -> None:
+    """Refuse bodies beyond the bound; only one that carries a file's header may be larger."""
+    most = MAX_HEADER_BODY_BYTES if HEADERS.search(raw) else MAX_BODY_BYTES
+    if len(raw) > most:
+        raise RequestEntityTooLarge(
+            f"at most {most} bytes; {MAX_HEADER_BODY_BYTES} with a gguf_header or safetensors_index"
+        )
+    if len(raw) > MAX_BODY_BYTES and raw.count(b",") + raw.count(b":") > MAX_VALUES:
+        raise RequestEntityTooLarge(f"at most {MAX_VALUES} values in a body of this size")
 
 
 def clean(text: str) -> str:
     """Text without lone surrogates and NUL."""
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if UNCLEAN.search(text):
         raise BadRequest("text holds a NUL or a lone surrogate")
     return text
 

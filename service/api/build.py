@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from service.api.model import model_of
 from service.api.quantization import chosen_quantization
-from service.catalog.families import architecture
+from service.catalog.files.gguf_config import GgufTable
+from service.catalog.formats import Formats
 from service.catalog.gpus import GpuCatalog
-from service.catalog.models import ModelEntry, entry_architecture
+from service.catalog.models import ModelEntry
 from service.catalog.shelf import Shelf
 from service.domain.engine import CachePrecision, Engine
 from service.domain.errors import InvalidRequest
@@ -31,7 +33,6 @@ from service.domain.requests import (
     Wish,
 )
 from service.domain.results import ModelFacts
-from service.domain.typical import typical
 from service.domain.units import bytes_of_gib
 
 Body = Mapping[str, Any]
@@ -52,23 +53,14 @@ class Catalogs:
     optimizers: Shelf[Optimizer]
     frameworks: Shelf[Framework]
     stock: Stock
+    formats: Formats
+    gguf_table: GgufTable
     version: str
 
 
 def model_facts(catalogs: Catalogs, body: Body) -> ModelFacts:
-    """A model from its id, its config or its size."""
-    if "config" in body:
-        name = body.get("name", "posted config")
-        return ModelFacts(
-            architecture=architecture(body["config"], name), source="config", name=name
-        )
-    if "parameters" in body:
-        name = body.get("name", f"{body['parameters']} parameters")
-        return ModelFacts(
-            architecture=typical(body["parameters"], name), source="parameters", name=name
-        )
-    entry = catalogs.models.pick(body["id"])
-    return ModelFacts(architecture=entry_architecture(entry), source="catalog", name=entry.hub_id)
+    """A model from its id, its config, its size or the header of its files."""
+    return model_of(body, catalogs.models, catalogs.formats, catalogs.stock, catalogs.gguf_table)
 
 
 def one_gpu(catalogs: Catalogs, name: str, field: str) -> Gpu:

@@ -6,7 +6,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from service.api.fields import Flag, Number, Strict, Text, Whole, Word, parameter_count
+from service.api.fields import Flag, Number, Strict, Text, Whole, Word
+from service.api.model import Model
 from service.api.quantization import QuantizationChoice
 
 MAX_TOKENS = 1 << 31
@@ -104,42 +105,6 @@ class Workload(fields.Field[Any]):
         if not isinstance(kind, str) or kind not in WORKLOADS:
             raise ValidationError({"kind": ['One of "inference", "training".']})
         return WORKLOADS[kind].load(value)
-
-
-class ModelObjectSchema(Strict):
-    """A model that is not just named."""
-
-    id = Text()
-    config = fields.Dict(keys=fields.String())
-    name = Text()
-    parameters = fields.Raw()
-
-    @validates_schema
-    def one_source(self, data: dict[str, Any], **_: Any) -> None:
-        """Exactly one of id, config and parameters."""
-        given = [key for key in ("id", "config", "parameters") if key in data]
-        if len(given) != 1:
-            raise ValidationError('Give exactly one of "id", "config" and "parameters".')
-        if "parameters" in data:
-            try:
-                data["parameters"] = parameter_count(data["parameters"])
-            except ValidationError as error:
-                raise ValidationError(error.messages, "parameters") from error
-
-
-MODEL = ModelObjectSchema()
-
-
-class Model(fields.Field[Any]):
-    """A model: a name, or an object with its id, its config or its size."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        del attr, data, kwargs
-        if isinstance(value, str):
-            return MODEL.load({"id": value})
-        if isinstance(value, dict):
-            return MODEL.load(value)
-        raise ValidationError("A model's name, or an object with its id, config or parameters.")
 
 
 class PlacementSchema(Strict):

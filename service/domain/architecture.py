@@ -76,6 +76,19 @@ class Tower:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredFile:
+    """Tensors as a file holds them: what weighs in place of those that the config implies.
+
+    blocks         of every block, first to last
+    before, after  what stands on the first and on the last pipeline stage
+    """
+
+    blocks: tuple[Tensors, ...]
+    before: Tensors
+    after: Tensors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Architecture:
     """Everything that a model's config decides.
 
@@ -91,6 +104,7 @@ class Architecture:
     context_limit        tokens that positions reach, where the config says so
     declared_precision   type of the published weights
     declared_quantization  what the checkpoint says of its own weights
+    stored               the tensors of a file that was given, whose bytes then count
     shape_is_assumed     only the size was given: caches and activations follow a typical shape
     """
 
@@ -111,6 +125,7 @@ class Architecture:
     declared_precision: str | None = None
     declared_quantization: Declared | None = None
     checkpoint_extras: tuple[tuple[str, int], ...] = ()
+    stored: StoredFile | None = None
     shape_is_assumed: bool = False
     notes: tuple[str, ...] = field(default=())
 

@@ -18,6 +18,7 @@ from service.domain.resolving import (
     batch_defaults,
     default_cache,
     meant,
+    released,
 )
 from service.domain.rules import base_support, cache_support, hardware_class, kernel_support
 
@@ -97,6 +98,9 @@ def quantizations(request: PlanRequest, stock: Stock, notes: Notes) -> tuple[Qua
     model = request.model.architecture
     if request.quantization is not None:
         return (meant(request.quantization, model, stock),)
+    own = released(model, stock) if model.stored else None
+    if own is not None and request.choices.quantizations is None:
+        return (own,)
     if request.choices.quantizations is not None:
         wanted = request.choices.quantizations
     else:
@@ -106,8 +110,8 @@ def quantizations(request: PlanRequest, stock: Stock, notes: Notes) -> tuple[Qua
     if loss is None:
         loss = DEFAULT_QUALITY_LOSS if request.choices.quantizations is None else "high"
         notes.default("limits.max_quality_loss", loss, "default")
-    own = tuple({(found := meant(q, model, stock)).id: found for q in wanted}.values())
-    return useful_quantizations(model, own, QUALITY_RANKS[loss])
+    named = tuple({(found := meant(q, model, stock)).id: found for q in wanted}.values())
+    return useful_quantizations(model, named, QUALITY_RANKS[loss])
 
 
 @lru_cache(maxsize=1024)

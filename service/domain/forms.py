@@ -49,6 +49,9 @@ def always(serving: Serving) -> bool:
     return True
 
 
+FROM_FILE = "the tensors of the given file"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermForm:
     """One memory term: its bytes for a question, and apart from them the words.
@@ -59,6 +62,7 @@ class TermForm:
     side      where the engine counts it
     present   whether a question has it
     shape     whether it follows the model's shape, which may only be assumed
+    from_file whether the tensors of a given file settle it, whatever the shape
     shape_doubt  how far readings lie where the shape is assumed
     """
 
@@ -71,6 +75,7 @@ class TermForm:
     side: Callable[[Serving], Side] = inside
     present: Callable[[Serving], bool] = always
     shape: bool = False
+    from_file: bool = False
     shape_doubt: Doubt = SHAPE_DOUBT
 
     def amount(self, serving: Serving, stage: Stage) -> Amount:
@@ -78,22 +83,28 @@ class TermForm:
         size = self.expected(serving, stage)
         return ranged(size, self.doubt(serving))
 
+    def assumed(self, serving: Serving) -> bool:
+        """Whether it follows a shape that is only assumed."""
+        read = self.from_file and serving.model.stored is not None
+        return self.shape and serving.model.shape_is_assumed and not read
+
     def doubt(self, serving: Serving) -> Doubt:
         """How far readings lie from the formula."""
-        if self.shape and serving.model.shape_is_assumed:
+        if self.assumed(serving):
             return self.shape_doubt
         return serving.engine.doubt(self.name)
 
     def term(self, serving: Serving, stage: Stage) -> Term:
         """The term with its explanation."""
-        assumed = self.shape and serving.model.shape_is_assumed
+        read = self.from_file and serving.model.stored is not None
+        source = FROM_FILE if read else serving.profile.sources.get(self.source, self.source)
         return Term(
             name=self.name,
             amount=self.amount(serving, stage),
             formula=self.formula,
             values=self.values(serving, stage),
-            provenance="assumed" if assumed else self.provenance,
-            source=serving.profile.sources.get(self.source, self.source),
+            provenance="assumed" if self.assumed(serving) else self.provenance,
+            source=source,
             side=self.side(serving),
         )
 

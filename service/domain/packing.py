@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from service.domain.units import bytes_of_bits, ceil_div
 
+PLAIN_BITS = 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackedFormat:
@@ -35,6 +37,11 @@ class PackedFormat:
     flat: bool = False
     whole: bool = False
     fallback: PackedFormat | None = None
+
+    @property
+    def packed(self) -> bool:
+        """Whether it is smaller than a plain number format of 16 bits or more."""
+        return 0 < self.bits < PLAIN_BITS or self.block_bits > 0
 
     def for_columns(self, columns: int) -> PackedFormat | None:
         """The format that rows of so many columns take: this one, or the first fallback that fits.

@@ -61,7 +61,7 @@ class Rule:
 
     format   how they are stored; None leaves them in the base precision
     kinds    kinds of tensor, empty for any
-    names    names of tensors, with `*`, empty for any
+    names    names of tensors with `*`, and exact ones: empty both for any
     linear   matrices only: what is no linear layer's weight is left to later rules
     layers   blocks by number
     pattern  blocks by a word of `LAYER_PATTERNS`
@@ -71,6 +71,7 @@ class Rule:
     format: PackedFormat | None = None
     kinds: frozenset[Kind] = frozenset()
     names: tuple[str, ...] = ()
+    exact: frozenset[str] = frozenset()
     linear: bool = False
     layers: frozenset[int] | None = None
     pattern: str = ""
@@ -93,12 +94,18 @@ class Rule:
             return LAYER_PATTERNS[self.pattern](place.attention_layer, place.attention_layers)
         return LAYER_PATTERNS[self.pattern](place.layer, place.layers)
 
+    def calls(self, name: str) -> bool:
+        """Whether its names hold a tensor's."""
+        if not self.names and not self.exact:
+            return True
+        return name in self.exact or any(fnmatchcase(name, one) for one in self.names)
+
     def holds(self, tensor: Tensor, place: Place) -> bool:
         """Whether it decides the format of a tensor."""
         return (
             (tensor.linear or not self.linear)
             and (not self.kinds or tensor.kind in self.kinds)
-            and (not self.names or any(fnmatchcase(tensor.name, name) for name in self.names))
+            and self.calls(tensor.name)
             and self.when <= place.traits
             and self.stands(place, attention=tensor.kind == "attention")
         )
@@ -131,7 +138,7 @@ class Quantization:
     @property
     def quantizes(self) -> bool:
         """Whether it packs anything at all."""
-        return any(rule.format for rule in self.rules)
+        return any(rule.format and rule.format.packed for rule in self.rules)
 
     def form(self, tensor: Tensor, place: Place = ANYWHERE) -> PackedFormat | None:
         """How a tensor is stored at its place; None in the base precision."""
@@ -142,7 +149,8 @@ class Quantization:
 
     def packs(self, tensor: Tensor, place: Place = ANYWHERE) -> bool:
         """Whether a linear layer's weight is stored in a packed format."""
-        return tensor.linear and self.form(tensor, place) is not None
+        form = self.form(tensor, place) if tensor.linear else None
+        return form is not None and form.packed
 
     def marks(self, place: Place) -> tuple[bool, ...]:
         """What the rules see of a block: blocks with equal marks are stored alike."""

@@ -64,11 +64,18 @@ def meant(wanted: Quantization, model: Architecture, stock: Stock) -> Quantizati
     """What a name means for a model: the checkpoint's own format where it is already in it.
 
     So `mxfp4` for gpt-oss is what its files hold, with what they leave in 16 bits.
+    Raises: InvalidRequest where a file was given that is stored otherwise.
     """
     declared, own = model.declared_quantization, released(model, stock)
-    if declared is None or own is None or wanted.id not in declared.stands_for:
-        return wanted
-    return own
+    if declared is not None and own is not None and wanted.id in declared.stands_for:
+        return own
+    if model.stored is not None and own is not None:
+        raise InvalidRequest(
+            "quantization",
+            f"the file is stored as {own.id}; give the model's config instead of the file to "
+            f"compare it with {wanted.id}",
+        )
+    return wanted
 
 
 def resolved_quantization(
@@ -86,8 +93,9 @@ def resolved_quantization(
     own = released(model, stock)
     if wanted is not None:
         return meant(wanted, model, stock)
-    if precision is None and own is not None:
-        notes.default("quantization", own.id, "declared by the checkpoint")
+    if own is not None and (precision is None or model.stored is not None):
+        said = "read from the file" if model.stored else "declared by the checkpoint"
+        notes.default("quantization", own.id, said)
         return own
     notes.default("quantization", NO_QUANTIZATION, "default")
     return stock.quantizations[NO_QUANTIZATION]

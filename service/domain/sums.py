@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
-from service.domain.architecture import Architecture, Stage
+from service.domain.architecture import Architecture, Stage, StoredFile
 from service.domain.caches import CacheRow, Source, StateRow
 from service.domain.feed_forward import MixtureOfExperts
 from service.domain.precision import Place, Precision, Quantization
@@ -92,12 +92,13 @@ def weight_sums(
         )
 
     *stand, around = places(model)
+    held = loaded(model)
     known: dict[tuple[int, tuple[bool, ...]], int] = {}
     blocks = []
-    for index, place in zip(model.layer_order, stand, strict=True):
-        alike = (index, quantization.marks(place))
+    for tensors, place in zip(held.blocks, stand, strict=True):
+        alike = (id(tensors), quantization.marks(place))
         if alike not in known:
-            known[alike] = size(model.layer_kinds[index].tensors(), place)
+            known[alike] = size(tensors, place)
         blocks.append(known[alike])
     once = {i: size for i, size in zip(model.layer_order, blocks, strict=True) if _shared(model, i)}
     apart = (
@@ -106,14 +107,27 @@ def weight_sums(
     return WeightSums(
         before=tuple(accumulate(apart, initial=0)),
         shared=tuple(once.items()),
-        embeddings=size(model.embeddings, around),
-        towers=sum(size(tower.tensors(), around) for tower in model.towers),
-        head=size(model.head, around),
+        embeddings=size(held.before, around),
+        towers=0 if model.stored else sum(size(w.tensors(), around) for w in model.towers),
+        head=size(held.after, around),
     )
 
 
 def _shared(model: Architecture, kind: int) -> bool:
     return model.layer_kinds[kind].shared
+
+
+@lru_cache(maxsize=2048)
+def loaded(model: Architecture) -> StoredFile:
+    """The tensors whose bytes count: a file's where one was given, else the config's."""
+    if model.stored is not None:
+        return model.stored
+    kinds = tuple(kind.tensors() for kind in model.layer_kinds)
+    return StoredFile(
+        blocks=tuple(kinds[index] for index in model.layer_order),
+        before=model.embeddings,
+        after=model.head,
+    )
 
 
 def model_weight_bytes(

@@ -83,7 +83,7 @@ def rule_view(rule: Rule) -> dict[str, Any]:
     """One rule of a quantization: the first that holds for a tensor decides its format."""
     return {
         "kinds": sorted(rule.kinds),
-        "names": list(rule.names),
+        "names": [*rule.names, *sorted(rule.exact)],
         "layers": rule.pattern or (sorted(rule.layers) if rule.layers is not None else None),
         "when": sorted(rule.when),
         "format": rule.format.id if rule.format else None,

@@ -61,6 +61,7 @@ def weights_form(weights: Callable[[Placement, Profile, Stage], int] = checkpoin
         provenance="exact",
         source="the config's bill of tensors; config/quantizations.yaml",
         shape=True,
+        from_file=True,
         shape_doubt=SURE,
     )
 

@@ -76,7 +76,7 @@ def declared(scheme: Scheme, model: Architecture, same: frozenset[str]) -> Decla
         Rule(
             format=form,
             kinds=frozenset({kind}),
-            names=tuple(sorted(names)),
+            exact=frozenset(names),
             linear=True,
             layers=layers,
         )

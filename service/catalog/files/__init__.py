@@ -1,0 +1,1 @@
+"""Models from the headers of their files: every tensor with the bytes that it really has."""
