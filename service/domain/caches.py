@@ -8,6 +8,7 @@ from typing import Literal
 from service.domain.units import ceil_div
 
 Source = Literal["context", "encoder"]
+FP8_BITS = 8
 StateKind = Literal["convolution", "recurrent"]
 
 
@@ -20,6 +21,8 @@ class CacheRow:
     tokens_per_row  tokens that share one row, more than one where the cache is compressed
     bits            width of a value where it does not follow the type of the cache
     scale_bits      width of what stands beside the values of a row whose type is fixed
+    fp8_extra_bits  what a row in fp8 takes beyond 8 bits a value: scales, parts left in 16 bit
+    staged          whether the values are kept only until they have been compressed
     source          whose tokens are counted: the context's, or an encoder's output
     """
 
@@ -28,6 +31,8 @@ class CacheRow:
     tokens_per_row: int = 1
     bits: int | None = None
     scale_bits: int = 0
+    fp8_extra_bits: int = 0
+    staged: bool = False
     source: Source = "context"
 
     def resident_tokens(self, context_tokens: int, step_tokens: int) -> int:
@@ -46,7 +51,8 @@ class CacheRow:
 
     def row_bits(self, cache_bits: int) -> int:
         """Bits of one row in a cache whose values take `cache_bits`."""
-        return self.elements * (self.bits or cache_bits) + self.scale_bits
+        extra = self.fp8_extra_bits if cache_bits == FP8_BITS and not self.bits else 0
+        return self.elements * (self.bits or cache_bits) + self.scale_bits + extra
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,7 +218,7 @@ def cached_elements_per_token(
     return sum(
         row.elements * layers // row.tokens_per_row
         for row, layers in cache_rows(model, 1)
-        if row.source == source and not (beyond_windows and row.window_tokens)
+        if row.source == source and not row.staged and not (beyond_windows and row.window_tokens)
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from service.domain.adapters import is_adapted
 from service.domain.architecture import LayerKind, counts, kind_occurrences
 from service.domain.feed_forward import DenseFeedForward, FeedForward, MixtureOfExperts
-from service.domain.mixers import Attention, Mixer, StateMixer
+from service.domain.mixers import Attention, Indexer, Mixer, StateMixer
 from service.domain.questions import TrainingRun
 from service.domain.training_states import regime_widths
 
@@ -69,7 +69,7 @@ def attention_bytes(run: TrainingRun, mixer: Mixer) -> int:
 
     A mixer with a state keeps what its operators hand on, and no scores.
     """
-    if isinstance(mixer, StateMixer):
+    if isinstance(mixer, StateMixer | Indexer):
         return keeping(run).element * mixer.kept_width
     query, key, heads, sequence = (
         mixer.query_width,

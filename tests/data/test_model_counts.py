@@ -106,3 +106,16 @@ def test_deepseek_v3_states_its_prediction_layer_apart() -> None:
     model = built("deepseek-ai/DeepSeek-V3")
     # published: layer + projection + norms 11,610,067,968, its table and head 1,853,358,080
     assert sum(dict(extras(model)).values()) == 11_610_067_968 + 1_853_358_080
+
+
+def test_the_experts_of_deepseek_v4_flash_stand_in_four_bits() -> None:
+    # 277,025,390,592 values of experts in MXFP4 at 4.25 bits make 147.2 GB; base keeps eight
+    found = [
+        built(f"deepseek-ai/DeepSeek-V4-Flash{end}").declared_quantization for end in ("", "-Base")
+    ]
+    forms = [
+        [rule.format.bits for rule in one.rules if "expert" in rule.kinds and rule.format]
+        for one in found
+        if one
+    ]
+    assert forms == [[4], [8]]

@@ -105,7 +105,7 @@ def gpt_oss(config: Config) -> Facts:
     return facts(config, size, windowed(config, mixer, slides), part)
 
 
-def _leading(config: Config) -> int:
+def leading_layers(config: Config) -> int:
     kinds = config.items("mlp_layer_types")
     if kinds is not None and not config.has("first_k_dense_replace"):
         return sum(1 for kind in kinds if kind == "dense")
@@ -120,14 +120,14 @@ def deepseek(config: Config) -> Facts:
     bias = config.flag("attention_bias", "use_qkv_bias", "use_bias")
     mixer = with_biases(attention(size), inputs=bias, output=bias)
     part = with_shared(config, mixture(config, size, width_keys=("moe_intermediate_size",)))
-    return facts(config, size, mixer, after(_leading(config), dense(config, size), part))
+    return facts(config, size, mixer, after(leading_layers(config), dense(config, size), part))
 
 
 def deepseek_latent(config: Config) -> Facts:
     """DeepSeek V2 and V3, Kimi K2: latent attention; the files may hold a prediction layer."""
     size = shape(config)
     part = with_shared(config, mixture(config, size, width_keys=("moe_intermediate_size",)))
-    parts = after(_leading(config), dense(config, size), part)
+    parts = after(leading_layers(config), dense(config, size), part)
     base = facts(config, size, latent(config, size), parts)
     return with_prediction(config, base)
 
@@ -169,7 +169,7 @@ def glm4_moe(config: Config) -> Facts:
     if config.flag("use_qk_norm"):
         mixer = with_head_norms(mixer)
     part = with_shared(config, mixture(config, size, width_keys=("moe_intermediate_size",)))
-    return facts(config, size, mixer, after(_leading(config), dense(config, size), part))
+    return facts(config, size, mixer, after(leading_layers(config), dense(config, size), part))
 
 
 def dots1(config: Config) -> Facts:

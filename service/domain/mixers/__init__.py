@@ -11,14 +11,17 @@ from service.domain.mixers.linear_attention import (
     LightningAttention,
 )
 from service.domain.mixers.recurrence import GatedRecurrence, ShortConvolution
+from service.domain.mixers.sparse import CompressedAttention, Indexer
 from service.domain.mixers.state_space import GroupedStateSpace, SelectiveStateSpace
 
 __all__ = [
     "Attention",
+    "CompressedAttention",
     "DeltaAttention",
     "GatedDeltaNet",
     "GatedRecurrence",
     "GroupedStateSpace",
+    "Indexer",
     "LatentAttention",
     "LightningAttention",
     "Mixer",

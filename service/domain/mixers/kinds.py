@@ -10,6 +10,7 @@ from service.domain.mixers.linear_attention import (
     LightningAttention,
 )
 from service.domain.mixers.recurrence import GatedRecurrence, ShortConvolution
+from service.domain.mixers.sparse import CompressedAttention, Indexer
 from service.domain.mixers.state_space import GroupedStateSpace, SelectiveStateSpace
 
 StateMixer = (
@@ -23,4 +24,4 @@ StateMixer = (
 )
 """Mixers that keep a state of fixed size instead of a cache."""
 
-Mixer = Attention | LatentAttention | StateMixer
+Mixer = Attention | LatentAttention | CompressedAttention | Indexer | StateMixer

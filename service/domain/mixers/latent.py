@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.domain.caches import CacheRow, StateRow
+from service.domain.caches import FP8_BITS, CacheRow, StateRow
 from service.domain.tensors import Tensors, matrix, norm, vector
+from service.domain.units import ceil_div
+
+FP8_TILE = 128
+FP8_SCALE_BITS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +18,7 @@ class LatentAttention:
 
     query_rank   rank of the compressed query, 0 where queries are projected directly
     output_gate  whether a full matrix gates the output (Kimi K3)
+    sparse       whether an indexer chooses the rows that a token sees (DeepSeek V3.2, GLM 5)
     """
 
     hidden_size: int
@@ -25,6 +30,7 @@ class LatentAttention:
     value_head_dim: int
     bias: bool = False
     output_gate: bool = False
+    sparse: bool = False
 
     @property
     def shard_limit(self) -> int:
@@ -84,12 +90,17 @@ class LatentAttention:
     def cache_rows(self, tensor_parallel: int = 1) -> tuple[CacheRow, ...]:
         """The latent row and the rotary key of one token; every rank keeps all of it.
 
+        A sparse layer's fp8 row has 656 bytes: 512 values, four fp32 scales and a 16-bit key.
+        Source: vLLM 0.33 `v1/attention/backends/mla/flashmla_sparse.py`, fp8_ds_mla.
+
         >>> LatentAttention(hidden_size=7168, heads=128, query_rank=1536, kv_rank=512,
         ...     nope_head_dim=128, rope_head_dim=64, value_head_dim=128).cache_rows(8)[0].elements
         576
         """
         del tensor_parallel
-        return (CacheRow(elements=self.kv_rank + self.rope_head_dim),)
+        scales = ceil_div(self.kv_rank, FP8_TILE) * FP8_SCALE_BITS
+        extra = scales + self.rope_head_dim * FP8_BITS if self.sparse else 0
+        return (CacheRow(elements=self.kv_rank + self.rope_head_dim, fp8_extra_bits=extra),)
 
     def state_rows(self, tensor_parallel: int = 1) -> tuple[StateRow, ...]:
         """Attention keeps nothing that does not grow with the context."""

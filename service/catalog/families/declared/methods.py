@@ -56,8 +56,13 @@ def bits_of(section: Config, *keys: str) -> int:
 
 
 def fp8(section: Config) -> Scheme:
-    """Transformers' fine-grained FP8 and vLLM's fp8: blocks where the config states them."""
+    """Transformers' fine-grained FP8 and vLLM's fp8: blocks where the config states them.
+
+    DeepSeek V4 says with `expert_dtype` that its experts stand in MXFP4 all the same.
+    """
     block = section.items("weight_block_size")
+    four = Selection(form=layouts.microscaled(4, MICRO_GROUP), kinds=("expert",))
+    narrow = (four,) if section.text("expert_dtype") == "fp4" else ()
     static = section.text("activation_scheme") == "static"
     if block is None:
         form, base = layouts.per_tensor(8, static=static), "fp8-static" if static else "fp8"
@@ -67,7 +72,7 @@ def fp8(section: Config) -> Scheme:
     return Scheme(
         base=base,
         group=1 if block is None else pair(block)[1],
-        selections=(*kept(section), Selection(form=form, kinds=EVERYWHERE)),
+        selections=(*kept(section), *narrow, Selection(form=form, kinds=EVERYWHERE)),
     )
 
 

@@ -13,7 +13,7 @@ STEMS = (
     "language_model.model.layers.{layer}.",
 )
 PLACES: Mapping[Kind, tuple[str, ...]] = {
-    "attention": ("self_attn.", "attention.", "attn."),
+    "attention": ("self_attn.", "attention.", "attn.", "linear_attn.", "conv."),
     "state_space": ("linear_attn.", "mamba.", "mixer.", "conv."),
     "mlp": ("mlp.", "feed_forward."),
     "expert": ("mlp.experts.0.", "mlp.experts.", "block_sparse_moe.experts.0."),
@@ -43,6 +43,15 @@ FUSED: Mapping[str, tuple[str, ...]] = {
     "gate_proj": ("gate_up_proj", "w1"),
     "up_proj": ("gate_up_proj", "w3"),
     "down_proj": ("w2",),
+    "in_proj_q": ("in_proj_qkv", "in_proj_qkvz"),
+    "in_proj_k": ("in_proj_qkv", "in_proj_qkvz"),
+    "in_proj_v": ("in_proj_qkv", "in_proj_qkvz"),
+    "in_proj_z": ("in_proj_qkvz", "in_proj"),
+    "in_proj_a": ("in_proj_ba",),
+    "in_proj_b": ("in_proj_ba", "in_proj"),
+    "in_proj_x": ("in_proj",),
+    "in_proj_c": ("in_proj",),
+    "in_proj_dt": ("in_proj",),
 }
 
 

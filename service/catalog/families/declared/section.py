@@ -62,6 +62,9 @@ def declared_quantization(
     section = section_of(config)
     if section is None:
         return None, ()
+    if config.has("expert_dtype") and not section.has("expert_dtype"):
+        beside = {"expert_dtype": config.text("expert_dtype")}
+        section = Config({**section.data, **beside}, section.path)
     method = method_of(section)
     if method not in READERS:
         return None, (f"the checkpoint declares quantization {method[:50]!r}, which is not known "
