@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
@@ -205,10 +206,11 @@ def source_tokens(model: Architecture, source: Source, context_tokens: int) -> i
 
 def repeated(kinds: tuple[LayerKind, ...], order: tuple[int, ...]) -> Tensors:
     """Tensors of blocks, each kind once with its repetitions in `count`."""
+    found = Counter(order)
     return tuple(
         replace(tensor, count=tensor.count * times)
         for index, kind in enumerate(kinds)
-        for times in (min(1, order.count(index)) if kind.shared else order.count(index),)
+        for times in (min(1, found[index]) if kind.shared else found[index],)
         for tensor in kind.tensors()
         if times
     )
@@ -230,8 +232,8 @@ def kind_occurrences(
     model: Architecture, start: int = 0, stop: int | None = None
 ) -> tuple[int, ...]:
     """How often each layer kind stands in blocks start..stop."""
-    order = model.layer_order[start:stop]
-    return tuple(order.count(index) for index in range(len(model.layer_kinds)))
+    found = Counter(model.layer_order[start:stop])
+    return tuple(found[index] for index in range(len(model.layer_kinds)))
 
 
 def stage_sizes(layers: int, stages: int) -> tuple[int, ...]:

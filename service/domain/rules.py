@@ -62,6 +62,8 @@ def indivisible(model: Architecture, quantization: Quantization, split: Split) -
     columns of row-parallel layers.
     """
     tensor = split.tensor
+    if model.output == "latents" and split.ranks > 1:
+        return "a diffusion model is not split over cards; use data_parallel for replicas"
     if model.layer_count < split.pipeline:
         return f"{model.layer_count} layers do not fill {split.pipeline} pipeline stages"
     for kind in model.layer_kinds:

@@ -10,6 +10,9 @@ from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving
 from service.domain.results import Amount, Term
 
+WEIGHTS_ALONE = frozenset({"weights", "kv_cache", "communication", "runtime"})
+"""Terms of a diffusion model: what its steps take grows with the image, which nobody named."""
+
 
 def forms(serving: Serving) -> tuple[TermForm, ...]:
     """The terms that a question has, the weights first.
@@ -17,6 +20,8 @@ def forms(serving: Serving) -> tuple[TermForm, ...]:
     No term after the first depends on how the weights are stored.
     """
     found = ENGINE_MODELS[serving.engine.kind].terms
+    if serving.model.output == "latents":
+        found = tuple(form for form in found if form.name in WEIGHTS_ALONE)
     return tuple(form for form in found if form.present(serving))
 
 

@@ -238,8 +238,18 @@ def resolved_loss(
     return loss
 
 
+def _refuse_latents(frame: Frame) -> None:
+    if frame.model.output == "latents":
+        raise InvalidRequest(
+            "workload.kind",
+            "training a diffusion model is not modelled: what it keeps for backward grows with "
+            "the image or video; ask for inference to get its weights",
+        )
+
+
 def resolved_training(frame: Frame, wish: TrainingWish, stock: Stock, notes: Notes) -> TrainingRun:
     """A training run with every default filled in."""
+    _refuse_latents(frame)
     method = chosen(wish, "method", notes)
     framework = wish.framework or stock.frameworks[DEFAULT_FRAMEWORK]
     if wish.framework is None:

@@ -97,3 +97,33 @@ def test_mbart_large_50_is_read_from_its_config(client: FlaskClient) -> None:
     }  # fmt: skip
     answer = estimate(client, {"config": config}, context_tokens=512)
     assert answer["model"]["parameters"] == 610_879_488
+
+
+def test_a_diffusion_transformer_answers_with_weights_and_says_so(client: FlaskClient) -> None:
+    answer = estimate(client, "black-forest-labs/FLUX.1-dev/transformer")
+    # 11,901,408,320 parameters on the Hub and in diffusers 0.42.1
+    assert term(answer, "weights")["expected_bytes"] == 2 * 11_901_408_320
+    assert "activations" not in {t["name"] for t in answer["per_card"]["terms"]}
+    assert "weights-only" in {w["code"] for w in answer["warnings"]}
+
+
+def test_a_diffusion_model_is_neither_split_nor_trained(client: FlaskClient) -> None:
+    model = "flux.1-dev-transformer"
+    split = {"model": model, "workload": {"kind": "inference"}, "placement": {"cards": 2}}
+    assert client.post("/v1/estimates", json=split).status_code == 422
+    train = client.post("/v1/estimates", json={"model": model, "workload": {"kind": "training"}})
+    assert train.status_code == 422
+    assert "diffusion" in train.json["detail"]
+    plan = client.post("/v1/plans", json={"model": model, "workload": {"kind": "inference"}})
+    assert plan.json["recommendation"]["cards"] == 1
+
+
+def test_a_u_net_that_is_not_modelled_is_refused_by_field(client: FlaskClient) -> None:
+    config = {
+        "_class_name": "UNet2DConditionModel", "block_out_channels": [32, 64],
+        "down_block_types": ["DownBlock2D", "DownBlock2D"], "class_embed_type": "timestep",
+    }  # fmt: skip
+    body = {"model": {"config": config}, "workload": {"kind": "inference"}}
+    answer = client.post("/v1/estimates", json=body)
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["pointer"] == "/model/config/class_embed_type"

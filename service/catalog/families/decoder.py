@@ -113,6 +113,7 @@ def layers(facts: Facts, indices: Iterable[int]) -> tuple[tuple[LayerKind, ...],
     """Distinct blocks of some layers, and which of them stands at each place."""
     norms = facts.norms.block(facts.hidden_size)
     kinds: dict[tuple[object, ...], LayerKind] = {}
+    places: dict[tuple[object, ...], int] = {}
     order = []
     for index in indices:
         mixers, parts = several(facts.mixer(index)), several(facts.feed_forward(index))
@@ -126,7 +127,8 @@ def layers(facts: Facts, indices: Iterable[int]) -> tuple[tuple[LayerKind, ...],
                 others=(*norms, *extras),
                 shared=group is not None,
             )
-        order.append(list(kinds).index(key))
+            places[key] = len(places)
+        order.append(places[key])
     return tuple(kinds.values()), tuple(order)
 
 

@@ -41,7 +41,7 @@ def routed_layers(
 ) -> Callable[[int], FeedForward]:
     """Experts in every `decoder_sparse_step`-th layer that `mlp_only_layers` does not except."""
     step = config.integer("decoder_sparse_step", default=1)
-    only = frozenset(config.items("mlp_only_layers") or ())
+    only = config.items("mlp_only_layers") or ()
     return lambda index: rest if index not in only and (index + 1) % step == 0 else head
 
 

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from service.catalog.families import (
     convolution,
+    diffusion,
     encoder,
     encoder_decoder,
     gemma,
@@ -22,6 +23,7 @@ from service.catalog.families import (
     sparse_attention,
     sparse_decoders,
     state_space,
+    unet,
     uneven,
     vision_models,
     zamba,
@@ -36,8 +38,16 @@ from service.domain.architecture import Architecture
 from service.domain.errors import UnknownName
 
 Builder = Callable[[Config], Facts]
+MODEL_TYPE = ("model_type", "_class_name")
+"""The key that names the family: transformers' configs have the first, diffusers' the second."""
 
 FAMILIES: Mapping[str, Builder] = {
+    "AutoencoderKL": unet.autoencoder,
+    "FluxTransformer2DModel": diffusion.flux,
+    "QwenImageTransformer2DModel": diffusion.qwen_image,
+    "SD3Transformer2DModel": diffusion.stable_diffusion_3,
+    "UNet2DConditionModel": unet.unet,
+    "WanTransformer3DModel": diffusion.wan,
     "afmoe": sparse_decoders.afmoe,
     "albert": encoder.albert,
     "apertus": plain.apertus,
@@ -209,7 +219,7 @@ def architecture(config: Mapping[str, object], name: str) -> Architecture:
 
 
 def _model_type(config: Config) -> str:
-    kind = config.text("model_type")
+    kind = config.text(*MODEL_TYPE)
     if kind is None:
         raise config.wrong("model_type", "is missing")
     return kind
