@@ -18,6 +18,7 @@ from service.domain.errors import InvalidRequest
 from service.domain.framework import Framework
 from service.domain.hardware import Gpu
 from service.domain.optimizer import Optimizer
+from service.domain.physics import Efficiency
 from service.domain.precision import Precision, Quantization
 from service.domain.questions import LoraSlots, Split
 from service.domain.requests import (
@@ -29,6 +30,7 @@ from service.domain.requests import (
     Pool,
     ServingWish,
     Stock,
+    TargetWish,
     TrainingWish,
     Wish,
 )
@@ -273,6 +275,13 @@ def pool(catalogs: Catalogs, body: Body, index: int) -> Pool:
     )
 
 
+def target_wish(body: Body) -> TargetWish:
+    """Speed that a plan has to allow."""
+    granted = body.get("efficiency")
+    plain = {name: value for name, value in body.items() if name != "efficiency"}
+    return TargetWish(**plain, efficiency=Efficiency(**granted) if granted else None)
+
+
 def plan_request(catalogs: Catalogs, body: Body) -> PlanRequest:
     """A plan's body."""
     precision, model = body.get("precision"), model_facts(catalogs, body["model"])
@@ -289,4 +298,5 @@ def plan_request(catalogs: Catalogs, body: Body) -> PlanRequest:
         risk=body.get("risk", "high"),
         limit=body.get("limit", 10),
         explain=body.get("explain", False),
+        targets=target_wish(body["targets"]) if "targets" in body else None,
     )

@@ -194,6 +194,25 @@ class PoolSchema(Strict):
     free_memory_gib = Number(0.1, MAX_GIB, allow_none=True)
 
 
+class EfficiencySchema(Strict):
+    """Shares of a card's data-sheet rates that an engine reaches."""
+
+    bandwidth = Number(0.01, 1.0, required=True)
+    compute = Number(0.01, 1.0, required=True)
+    interconnect = Number(0.01, 1.0, required=True)
+
+
+class TargetsSchema(Strict):
+    """Speed that a plan has to allow."""
+
+    tokens_per_second_per_user = Number(0.0, 1e9)
+    requests_per_second = Number(0.0, 1e9)
+    first_token_ms = Number(0.0, 1e9)
+    prompt_tokens = Whole(1, MAX_TOKENS)
+    output_tokens = Whole(1, MAX_TOKENS)
+    efficiency = fields.Nested(EfficiencySchema)
+
+
 class PlanSchema(Strict):
     """The smallest combination that fits."""
 
@@ -203,6 +222,7 @@ class PlanSchema(Strict):
     quantization = QuantizationChoice()
     choices = fields.Nested(ChoicesSchema)
     limits = fields.Nested(LimitsSchema)
+    targets = fields.Nested(TargetsSchema)
     inventory = fields.List(fields.Nested(PoolSchema), validate=validate.Length(min=1, max=64))
     objective = Word(
         "fewest-cards", "lowest-cost", "lowest-power", "highest-quality", "least-memory"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from service.domain.architecture import Architecture, counts
-from service.domain.engine import CachePrecision
+from service.domain.engine import CachePrecision, Path
 from service.domain.hardware import Gpu
 from service.domain.precision import Precision, Quantization
 from service.domain.profiles import BatchDefaults
@@ -32,17 +32,24 @@ UNBOUNDED = 1 << 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """How a model is stored while it runs: precision, quantization and type of cache."""
+    """How a model is stored while it runs: precision, quantization and type of cache.
+
+    path  whether the hardware computes in the quantization natively or only stores it
+    """
 
     precision: Precision
     quantization: Quantization
     cache: CachePrecision
     quality_rank: int
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """Everything about a card that decides how many of them a workload takes."""
+    """Everything about a card that decides how many of them a workload takes.
+
+    fast_as  the card itself where speed is asked for, so that only equal ones stand together
+    """
 
     memory_bytes: int
     cards_per_node: int
@@ -51,6 +58,7 @@ class Room:
     is_mig: bool
     hardware: str | None
     batch: BatchDefaults
+    fast_as: Gpu | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +169,9 @@ def bounded(pool: Pool, limits: PlanLimits) -> tuple[int, int, int]:
     return per_node, nodes, cards
 
 
-def room_of(pool: Pool, wish: ServingWish, limits: PlanLimits) -> Room:
+def room_of(
+    pool: Pool, wish: ServingWish, limits: PlanLimits, *, speed_matters: bool = False
+) -> Room:
     """What decides how many cards of a pool are needed."""
     gpu = pool.gpu
     per_node, nodes, cards = bounded(pool, limits)
@@ -174,6 +184,7 @@ def room_of(pool: Pool, wish: ServingWish, limits: PlanLimits) -> Room:
         is_mig=gpu.is_mig,
         hardware=hardware_class(wish.engine, gpu),
         batch=batch_defaults(profile, CardFacts(memory_bytes=gpu.memory_bytes, name=gpu.name)),
+        fast_as=gpu if speed_matters else None,
     )
 
 
@@ -183,8 +194,9 @@ def card_classes(
     """The cards of a request, alike ones together, each with the formats that the engine runs."""
     wanted = quantizations(request, stock, notes)
     rooms: dict[Room, list[Pool]] = {}
+    timed = request.targets is not None
     for pool in pools(request, stock):
-        rooms.setdefault(room_of(pool, wish, request.limits), []).append(pool)
+        rooms.setdefault(room_of(pool, wish, request.limits, speed_matters=timed), []).append(pool)
     found: dict[str | None, tuple[tuple[Format, ...], tuple[Refusal, ...]]] = {}
     classes = []
     for room, members in rooms.items():
@@ -228,7 +240,13 @@ def runnable_formats(
             continue
         rank = quantization.quality_rank
         formats += [
-            Format(precision=usable, quantization=quantization, cache=cache, quality_rank=rank)
+            Format(
+                precision=usable,
+                quantization=quantization,
+                cache=cache,
+                quality_rank=rank,
+                path=supports[0].path,
+            )
             for cache, support in zip(kinds, supports[1:], strict=True)
             if support.path is not None
         ]

@@ -56,6 +56,7 @@ def option(search: Search, arrangement: Arrangement) -> Option:
         power_watts=power_watts(pool, split.cards),
         launch=launch(search.request.model.name, serving, share),
         short_by_bytes=max(0, -fit.headroom_bytes),
+        throughput=search.speed.of(serving, pool.gpu, form.path),
     )
 
 

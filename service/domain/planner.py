@@ -22,6 +22,7 @@ from service.domain.resolving import (
 from service.domain.results import Advice, Caution, MatrixRow, Option, Plan
 from service.domain.rules import cautions
 from service.domain.search import Arrangement, Fit, Search
+from service.domain.speed import resolved_speed
 from service.domain.training_plan import training_plan
 
 
@@ -45,6 +46,7 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
         request=request,
         wish=wish,
         stock=stock,
+        speed=resolved_speed(request.targets, wish.context_tokens or 1, stock.physics, notes),
         largest_memory_bytes=max((cards.room.memory_bytes for cards in classes), default=0),
     )
     fits = [

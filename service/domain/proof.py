@@ -59,13 +59,16 @@ def others(cards: CardClass) -> tuple[str, ...]:
 def shortfall(search: Search, cards: CardClass, form: Format, count: int) -> Rejection:
     """Why a format does not do on exactly so many cards of a class."""
     nearest = search.nearest(cards, form, count)
-    if nearest is not None:
+    if nearest is not None and nearest.headroom_bytes < 0:
         return memory_rejection(search, nearest)
     ways = "within the limits" if cards.room.max_nodes < UNBOUNDED else "of the model"
     message = f"no split {ways} takes exactly {count} cards"
     reason: Reason = "indivisible"
     if count > cards.room.max_cards:
         reason, message = "limit", f"only {cards.room.max_cards} cards may be used"
+    elif nearest is not None:
+        missed = search.missed_target(cards, form, nearest.split)
+        reason, message = "limit", f"it fits, but not fast enough: {missed}"
     return Rejection(
         gpu=cards.pools[0].gpu.id,
         gpus=others(cards),

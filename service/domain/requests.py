@@ -10,6 +10,7 @@ from service.domain.engine import CachePrecision, Engine
 from service.domain.framework import Framework
 from service.domain.hardware import Gpu
 from service.domain.optimizer import Optimizer
+from service.domain.physics import Efficiency, Physics
 from service.domain.precision import Precision, Quantization
 from service.domain.questions import LoraSlots, Split
 from service.domain.results import ModelFacts
@@ -31,6 +32,7 @@ class Stock:
     engines: Mapping[str, Engine]
     optimizers: Mapping[str, Optimizer]
     frameworks: Mapping[str, Framework]
+    physics: Physics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,18 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetWish:
+    """Speed as the caller wants it; shares of the hardware's rates where the caller knows them."""
+
+    tokens_per_second_per_user: float | None = None
+    requests_per_second: float | None = None
+    first_token_ms: float | None = None
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    efficiency: Efficiency | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
     """The smallest combination that fits, out of the choices and within the limits."""
 
@@ -156,3 +170,4 @@ class PlanRequest:
     risk: Risk = "high"
     limit: int = 10
     explain: bool = False
+    targets: TargetWish | None = None

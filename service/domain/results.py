@@ -9,6 +9,7 @@ from typing import Literal
 
 from service.domain.architecture import Architecture
 from service.domain.hardware import Gpu
+from service.domain.physics import Throughput
 
 Provenance = Literal["exact", "derived", "calibrated", "assumed"]
 Verdict = Literal["fits", "tight", "does-not-fit"]
@@ -211,6 +212,7 @@ class Option:
     launch: str
     sharding: str | None = None
     short_by_bytes: int = 0
+    throughput: Throughput | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

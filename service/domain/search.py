@@ -12,6 +12,7 @@ from service.domain.engine import Policy
 from service.domain.judging import Heaviest, usable_share
 from service.domain.questions import Serving, Split
 from service.domain.requests import PlanRequest, Pool, ServingWish, Stock
+from service.domain.speed import Speed
 from service.domain.units import bytes_of_gib, ceil_div
 from service.domain.ways import Ground, SplitChoices, divisible_splits, nodes_of, ways_by_count
 from service.domain.workload import Needs, Workload
@@ -165,6 +166,7 @@ class Search:
     wish: ServingWish
     stock: Stock
     largest_memory_bytes: int
+    speed: Speed
     workload: Workload = field(init=False)
     share: Share = field(init=False)
     split_choices: SplitChoices = field(init=False)
@@ -223,10 +225,23 @@ class Search:
         return Series(
             needs=workload.needs(cards.pools[0].gpu, cards.room.batch, form),
             share=self.share,
-            ways=ways_by_count(splits, ground, min(workload.concurrency, ground.max_cards)),
+            ways=ways_by_count(splits, ground, self.most_replicas(ground)),
             least_bytes=least,
             reached=min(max(0, ceil_div(least, max(1, most)) - 1), ground.max_cards),
         )
+
+    def most_replicas(self, ground: Ground) -> int:
+        """Replicas beyond the sequences are idle, unless requests come faster than one serves."""
+        wanted = self.speed.targets.requests_per_second
+        replicas = self.workload.concurrency if wanted is None else ground.max_cards
+        return min(replicas, ground.max_cards)
+
+    def missed_target(self, cards: CardClass, form: Format, way: Split) -> str | None:
+        """Which target of speed a way cannot reach; None where it may, or none is asked."""
+        if not self.speed.asked:
+            return None
+        gpu = cards.pools[0].gpu
+        return self.speed.missed(self.workload.serving(gpu, form, way), gpu, form.path)
 
     def fewest(self, cards: CardClass, form: Format) -> Fit | None:
         """The arrangement of fewest cards that fits; None where none does within the limits.
@@ -237,7 +252,8 @@ class Search:
         series, memory = self.series(cards, form), cards.room.memory_bytes
         for count in range(series.first_count(memory), len(series.ways)):
             for way, left in series.fits_on(count, memory):
-                return Fit(cards=cards, format=form, split=way, headroom_bytes=left)
+                if self.missed_target(cards, form, way) is None:
+                    return Fit(cards=cards, format=form, split=way, headroom_bytes=left)
         return None
 
     def nearest(self, cards: CardClass, form: Format, count: int) -> Fit | None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+from service.domain.physics import Throughput
 from service.domain.results import Option, Plan
 from service.presentation.estimates import (
     budget_view,
@@ -50,8 +51,23 @@ def option_view(option: Option) -> dict[str, Any]:
         "power_watts": option.power_watts,
         "launch": {"command": option.launch},
         "short_by_bytes": option.short_by_bytes or None,
+        "throughput": throughput_view(option.throughput),
     }
     return {key: value for key, value in view.items() if value is not None}
+
+
+def throughput_view(found: Throughput | None) -> dict[str, Any] | None:
+    """Upper bounds on speed, labelled so."""
+    if found is None:
+        return None
+    return {
+        "bound": "upper",
+        "tokens_per_second_per_user": round(found.tokens_per_second_per_user, 2),
+        "tokens_per_second": round(found.tokens_per_second, 2),
+        "first_token_ms": round(found.first_token_ms, 2),
+        "requests_per_second": round(found.requests_per_second, 4),
+        "limited_by": found.limited_by,
+    }
 
 
 def plan_view(plan: Plan) -> dict[str, Any]:
