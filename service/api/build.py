@@ -39,6 +39,9 @@ from service.domain.units import bytes_of_gib
 
 Body = Mapping[str, Any]
 DEFAULT_ENGINE = "vllm"
+TRAINING_CHOICES = (
+    "methods", "activation_checkpointing", "sharding", "offload", "micro_batch_size",
+)  # fmt: skip
 AUTO = "auto"
 
 
@@ -131,7 +134,8 @@ def training_wish(catalogs: Catalogs, workload: Body) -> TrainingWish:
     """A training workload."""
     framework, optimizer = workload.get("framework"), workload.get("optimizer")
     plain = (
-        "method", "framework_version", "regime", "micro_batch_size", "sequence_tokens",
+        "method", "framework_version", "regime", "micro_batch_size", "global_batch_size",
+        "sequence_tokens",
         "gradient_accumulation", "activation_checkpointing", "attention", "loss", "sharding",
         "shard_ranks", "offload", "compile", "padding_free", "optimizer_in_backward",
         "pipeline_schedule", "virtual_stages", "allow_context_beyond_limit",
@@ -255,6 +259,7 @@ def choices(catalogs: Catalogs, model: ModelFacts, body: Body) -> Choices:
         tensor_parallel=tuple(body["tensor_parallel"]) if "tensor_parallel" in body else None,
         pipeline_parallel=tuple(body["pipeline_parallel"]) if "pipeline_parallel" in body else None,
         expert_parallel=tuple(body["expert_parallel"]) if "expert_parallel" in body else None,
+        **{name: tuple(body[name]) for name in TRAINING_CHOICES if name in body},
     )
 
 

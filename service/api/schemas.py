@@ -14,7 +14,12 @@ MAX_TOKENS = 1 << 31
 MAX_SEQUENCES = 1_000_000
 MAX_CARDS = 65_536
 MAX_LIST = 300
+MAX_CHOICES = 16
 MAX_GIB = 1_000_000
+METHODS = ("full", "lora", "qlora")
+CHECKPOINTING = ("none", "selective", "full")
+SHARDING = ("none", "ddp", "zero-1", "zero-2", "zero-3", "fsdp", "fsdp-no-reshard")
+OFFLOAD = ("none", "optimizer", "all")
 
 
 class LoraAdaptersSchema(Strict):
@@ -68,22 +73,23 @@ class TrainingSchema(Strict):
     """A training workload."""
 
     kind = Word("training", required=True)
-    method = Word("full", "lora", "qlora")
+    method = Word(*METHODS)
     framework = Text()
     framework_version = Text(allow_none=True)
     regime = Word("fp32", "amp", "pure-16bit", "fp32-master", "fp8")
     optimizer = Text()
     micro_batch_size = Whole(1, MAX_SEQUENCES)
+    global_batch_size = Whole(1, MAX_SEQUENCES)
     sequence_tokens = Whole(1, MAX_TOKENS)
     gradient_accumulation = Whole(1, MAX_SEQUENCES)
-    activation_checkpointing = Word("none", "selective", "full")
+    activation_checkpointing = Word(*CHECKPOINTING)
     attention = Word("flash", "eager")
     loss = Word("eager", "compiled", "chunked", "fused-logits", "fused")
     padding_free = Flag()
     compile = Flag()
-    sharding = Word("none", "ddp", "zero-1", "zero-2", "zero-3", "fsdp", "fsdp-no-reshard")
+    sharding = Word(*SHARDING)
     shard_ranks = Whole(1, MAX_CARDS)
-    offload = Word("none", "optimizer", "all")
+    offload = Word(*OFFLOAD)
     optimizer_in_backward = Flag()
     lora = fields.Nested(LoraSchema)
     pipeline_schedule = Word("1f1b", "interleaved")
@@ -151,6 +157,11 @@ def degrees() -> fields.List[Any]:
     return fields.List(Whole(1, 1024), validate=validate.Length(min=1, max=16))
 
 
+def words(*allowed: str) -> fields.List[Any]:
+    """A list of different words."""
+    return fields.List(Word(*allowed), validate=validate.Length(min=1, max=len(allowed)))
+
+
 class ChoicesSchema(Strict):
     """What a plan may vary."""
 
@@ -160,6 +171,13 @@ class ChoicesSchema(Strict):
     tensor_parallel = degrees()
     pipeline_parallel = degrees()
     expert_parallel = degrees()
+    methods = words(*METHODS)
+    activation_checkpointing = words(*CHECKPOINTING)
+    sharding = words(*SHARDING)
+    offload = words(*OFFLOAD)
+    micro_batch_size = fields.List(
+        Whole(1, MAX_SEQUENCES), validate=validate.Length(min=1, max=MAX_CHOICES)
+    )
 
     @validates_schema
     def gpus_are_named(self, data: dict[str, Any], **_: Any) -> None:

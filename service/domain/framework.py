@@ -39,6 +39,7 @@ class Framework:
     context_gib: Spread
     reserved_ratio: Spread
     sources: tuple[str, ...]
+    vendors: tuple[str, ...] = ("nvidia", "amd")
 
     def profile(self, version: str | None) -> FrameworkProfile:
         """The profile of a version; the newest known where none is named."""

@@ -8,7 +8,7 @@ from typing import Literal
 StepWorkspace = Literal["none", "all-parameters", "largest-parameter"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Optimizer:
     """An optimizer's states a trainable parameter.
 

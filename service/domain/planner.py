@@ -23,6 +23,7 @@ from service.domain.results import Advice, Caution, MatrixRow, Option, Plan
 from service.domain.rules import cautions
 from service.domain.search import Arrangement, Fit, Search
 from service.domain.speed import resolved_speed
+from service.domain.training_choices import refuse_training_choices
 from service.domain.training_plan import training_plan
 
 
@@ -33,6 +34,7 @@ def plan(request: PlanRequest, stock: Stock) -> Plan:
     """
     if isinstance(request.workload, TrainingWish):
         return training_plan(request, request.workload, stock)
+    refuse_training_choices(request)
     return serving_plan(request, request.workload, stock)
 
 

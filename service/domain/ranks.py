@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from service.domain.architecture import Architecture, counts, stages
 from service.domain.questions import Split, TrainingRun
-from service.domain.tensors import Tensor, Tensors
+from service.domain.tensors import Tensor, Tensors, elements
 from service.domain.units import ceil_div
 
 
@@ -24,19 +24,55 @@ def rank_part(tensor: Tensor, split: Split) -> Tensor:
     return dealt.sharded(split.expert_tensor or split.tensor)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bill:
+    """Tensors that one rank holds before data-parallel sharding: routed experts apart."""
+
+    dense: Tensors
+    routed: Tensors
+    dense_elements: int
+    routed_elements: int
+
+    @property
+    def tensors(self) -> Tensors:
+        """All of them."""
+        return (*self.dense, *self.routed)
+
+    @property
+    def elements(self) -> int:
+        """Values of all of them."""
+        return self.dense_elements + self.routed_elements
+
+
+def cut(split: Split) -> Split:
+    """What of a split decides one rank's part of a tensor."""
+    return Split(tensor=split.tensor, expert=split.expert, expert_tensor=split.expert_tensor)
+
+
+def bill_of(tensors: Tensors, split: Split) -> Bill:
+    """One rank's parts of a list of tensors."""
+    parts = tuple(rank_part(tensor, split) for tensor in tensors)
+    dense = tuple(tensor for tensor in parts if tensor.kind != "expert")
+    routed = tuple(tensor for tensor in parts if tensor.kind == "expert")
+    return Bill(
+        dense=dense,
+        routed=routed,
+        dense_elements=elements(dense),
+        routed_elements=elements(routed),
+    )
+
+
 @lru_cache(maxsize=4096)
-def rank_tensors(model: Architecture, split: Split) -> Tensors:
-    """The bill of one rank before data-parallel sharding."""
-    return tuple(rank_part(tensor, split) for tensor in counts(model).bill)
+def rank_bill(model: Architecture, split: Split) -> Bill:
+    """One rank's part of a model; `split` is a `cut`."""
+    return bill_of(counts(model).bill, split)
 
 
-def data_ranks(run: TrainingRun, tensor: Tensor) -> int:
-    """Ranks that share one rank's part of a tensor when it is sharded.
+def expert_data_ranks(run: TrainingRun) -> int:
+    """Ranks that share one rank's part of an expert when it is sharded.
 
     Experts already lie on `expert` times as many ranks, so fewer are left to share each.
     """
-    if tensor.kind != "expert":
-        return run.shards
     split = run.split
     spread = split.expert * (split.expert_tensor or split.tensor)
     return max(1, run.shards * split.tensor // spread)

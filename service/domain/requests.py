@@ -74,6 +74,7 @@ class TrainingWish:
     regime: str | None = None
     optimizer: Optimizer | None = None
     micro_batch_size: int | None = None
+    global_batch_size: int | None = None
     sequence_tokens: int | None = None
     gradient_accumulation: int | None = None
     activation_checkpointing: str | None = None
@@ -118,6 +119,11 @@ class Choices:
     tensor_parallel: tuple[int, ...] | None = None
     pipeline_parallel: tuple[int, ...] | None = None
     expert_parallel: tuple[int, ...] | None = None
+    methods: tuple[str, ...] | None = None
+    activation_checkpointing: tuple[str, ...] | None = None
+    sharding: tuple[str, ...] | None = None
+    offload: tuple[str, ...] | None = None
+    micro_batch_size: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

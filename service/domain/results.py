@@ -135,6 +135,28 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingLimits:
+    """How far a training run can grow on its cards, one setting at a time."""
+
+    max_micro_batch_size: int
+    max_sequence_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSetup:
+    """What a training plan chose."""
+
+    method: str
+    optimizer: str
+    micro_batch_size: int
+    gradient_accumulation: int
+    sequence_tokens: int
+    activation_checkpointing: str
+    sharding: str
+    offload: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
     """What tools show while training: allocated, reserved and the driver's used bytes."""
 
@@ -178,7 +200,7 @@ class Estimate:
     cards: int
     card: Budget | None
     judgement: Verdicts | None
-    limits: Limits | None
+    limits: Limits | TrainingLimits | None
     readings: Readings | None
     phases: tuple[PerCard, ...]
     assumptions: tuple[Note, ...]
@@ -206,11 +228,13 @@ class Option:
     per_card: PerCard
     card: Budget
     headroom_bytes: int
-    limits: Limits | None
+    limits: Limits | TrainingLimits | None
     hourly_usd: Decimal | None
     power_watts: int | None
     launch: str
     sharding: str | None = None
+    training: TrainingSetup | None = None
+    host_bytes: int = 0
     short_by_bytes: int = 0
     throughput: Throughput | None = None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from service.domain.judging import at_risk, verdict
 from service.domain.questions import TrainingRun
 from service.domain.ranks import stage_runs
-from service.domain.requests import EstimateRequest, Stock, TrainingWish
+from service.domain.requests import EstimateRequest, Risk, Stock, TrainingWish
 from service.domain.resolving import Frame, Notes
 from service.domain.results import (
     Amount,
@@ -21,6 +21,7 @@ from service.domain.results import (
     Term,
     Value,
 )
+from service.domain.training_limits import training_limits
 from service.domain.training_phases import phases, run_logit_width
 from service.domain.training_resolving import resolved_training
 from service.domain.training_sharding import host_bytes
@@ -216,6 +217,11 @@ def peak(cards: tuple[PerCard, ...]) -> PerCard:
     return max(cards, key=lambda card: card.amount.expected)
 
 
+def need_bytes(run: TrainingRun, risk: Risk) -> int:
+    """What the largest phase of the fullest stage needs at a risk. [B]"""
+    return max(at_risk(card.amount, risk) for card in phase_cards(run))
+
+
 def training_estimate(
     request: EstimateRequest, wish: TrainingWish, frame: Frame, stock: Stock, notes: Notes
 ) -> Estimate:
@@ -238,7 +244,9 @@ def training_estimate(
         cards=run.split.cards,
         card=_card(request, memory),
         judgement=judged,
-        limits=None,
+        limits=None
+        if memory is None
+        else training_limits(run, memory, lambda grown: need_bytes(grown, request.risk)),
         readings=readings(run, fullest),
         phases=cards,
         assumptions=tuple(notes.found),

@@ -1,14 +1,14 @@
-"""Training plans: the fewest cards over which sharded states and a micro-batch fit."""
+"""Training plans: the fewest cards over methods, checkpointing, sharding, batches and offload."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from service.domain.candidates import bounded, pools
+from service.domain.candidates import pools
 from service.domain.errors import InvalidRequest
-from service.domain.judging import at_risk
-from service.domain.questions import Split, TrainingRun
+from service.domain.questions import Split
+from service.domain.ranking import cost, power
 from service.domain.requests import PlanRequest, Pool, Stock, TrainingWish
 from service.domain.resolving import (
     CardFacts,
@@ -17,228 +17,245 @@ from service.domain.resolving import (
     resolved_precision,
     resolved_quantization,
 )
-from service.domain.results import Budget, MatrixRow, Option, PerCard, Plan, Rejection
-from service.domain.training_estimate import peak, phase_cards, training_cautions
-from service.domain.training_resolving import resolved_training
+from service.domain.results import Advice, MatrixRow, Option, Plan, Rejection
+from service.domain.training_choices import Variant, refuse_serving_choices, variants
+from service.domain.training_estimate import (
+    peak,
+    phase_cards,
+    training_cautions,
+)
+from service.domain.training_options import Arrangement, training_option
+from service.domain.training_resolving import DEFAULT_FRAMEWORK
+from service.domain.training_search import Found, Space, TrainingSearch, memory_bytes, space
 from service.domain.units import GIB
-from service.domain.ways import nodes_of
 
-SHARDED_BY_DEFAULT = "fsdp"
-NEVER = Decimal("Infinity")
+REASONED_COUNTS = 16
+"""Smaller numbers of cards that a plan explains one by one; beyond, only powers of two."""
 
-
-@dataclass(slots=True, kw_only=True)
-class TrainingSearch:
-    """One request's runs by number of cards, each computed once."""
-
-    request: PlanRequest
-    wish: TrainingWish
-    stock: Stock
-    frame: Frame
-    _cards: dict[int, tuple[TrainingRun, tuple[PerCard, ...]]] = field(default_factory=dict)
-
-    def run(self, cards: int) -> tuple[TrainingRun, tuple[PerCard, ...]]:
-        """The run over so many data-parallel ranks, with its phases."""
-        if cards not in self._cards:
-            sharding = self.wish.sharding
-            if cards == 1:
-                sharding = "none"
-            elif sharding is None:
-                sharding = SHARDED_BY_DEFAULT
-            run = resolved_training(
-                replace(self.frame, split=Split(data=cards)),
-                replace(self.wish, sharding=sharding),
-                self.stock,
-                Notes(),
-            )
-            self._cards[cards] = (run, phase_cards(run))
-        return self._cards[cards]
-
-    def need_bytes(self, cards: int) -> int:
-        """Largest phase at the caller's risk. [B]"""
-        _, phases = self.run(cards)
-        return max(at_risk(card.amount, self.request.risk) for card in phases)
-
-    def fewest(self, pool: Pool) -> int | None:
-        """Fewest cards of a pool that hold the run; need falls with every card added after two."""
-        most = self.most_cards(pool)
-        room = self.room_bytes(pool)
-        if most >= 1 and self.need_bytes(1) <= room:
-            return 1
-        low, high = 2, most
-        if high < low or self.need_bytes(high) > room:
-            return None
-        while low < high:
-            middle = (low + high) // 2
-            if self.need_bytes(middle) <= room:
-                high = middle
-            else:
-                low = middle + 1
-        return low
-
-    def most_cards(self, pool: Pool) -> int:
-        """Cards that pool and limits allow, one where the caller rules out any sharding."""
-        _, _, most = bounded(pool, self.request.limits)
-        return min(1, most) if self.wish.sharding == "none" else most
-
-    def room_bytes(self, pool: Pool) -> int:
-        """What a card of the pool offers. [B]"""
-        memory = memory_bytes(pool)
-        return memory - int(self.request.limits.min_headroom * memory)
+Change = tuple[str, Callable[[TrainingWish, Stock], TrainingWish], str]
+CHANGES: tuple[Change, ...] = (
+    (
+        "activation_checkpointing=full",
+        lambda wish, _: replace(wish, activation_checkpointing="full"),
+        "recomputes every block: about a third more time",
+    ),
+    (
+        "optimizer=adamw-8bit",
+        lambda wish, stock: replace(wish, optimizer=stock.optimizers["adamw-8bit"]),
+        "optimizer states in 8 bits",
+    ),
+    (
+        "offload=optimizer",
+        lambda wish, _: replace(wish, offload="optimizer"),
+        "the optimizer steps on the host",
+    ),
+    ("method=lora", lambda wish, _: replace(wish, method="lora"), "trains adapters only"),
+    ("method=qlora", lambda wish, _: replace(wish, method="qlora"), "adapters on 4-bit weights"),
+)
 
 
-def memory_bytes(pool: Pool) -> int:
-    """Free memory of a card as inventoried, else its planning figure. [B]"""
-    return pool.free_memory_bytes or pool.gpu.planning_bytes
-
-
-def refuse_serving_choices(request: PlanRequest) -> None:
-    """Refuse choices that mean nothing for a run over data-parallel ranks."""
-    choices = request.choices
-    for name, value in (
-        ("quantizations", choices.quantizations),
-        ("kv_cache_precisions", choices.caches),
-        ("tensor_parallel", choices.tensor_parallel),
-        ("pipeline_parallel", choices.pipeline_parallel),
-        ("expert_parallel", choices.expert_parallel),
-    ):
-        if value is not None:
-            raise InvalidRequest(
-                f"choices.{name}",
-                "training plans vary cards only; give quantization at the top for method qlora",
-            )
-
-
-def training_plan(request: PlanRequest, wish: TrainingWish, stock: Stock) -> Plan:
-    """The fewest cards on which a training run fits."""
-    refuse_serving_choices(request)
-    notes = Notes()
+def training_frame(request: PlanRequest, stock: Stock, notes: Notes) -> Frame:
+    """The model as it is stored before a plan chooses."""
     model = request.model.architecture
     quantization = resolved_quantization(
         model, request.quantization, request.precision, stock, Notes()
     )
-    if wish.method == "qlora" and request.quantization is None:
-        quantization = stock.quantizations["none"]
-    frame = Frame(
+    return Frame(
         model=model,
         precision=resolved_precision(model, request.precision, stock, notes),
         quantization=quantization,
         split=Split(),
         card=CardFacts(memory_bytes=None),
     )
-    search = TrainingSearch(request=request, wish=wish, stock=stock, frame=frame)
-    resolved_training(frame, replace(wish, sharding="none"), stock, notes)
-    allowed = pools(request, stock)
-    found = [(pool, cards) for pool in allowed if (cards := search.fewest(pool)) is not None]
-    ranked = sorted(found, key=lambda pair: _key(request.objective, *pair))
-    options = tuple(training_option(search, pool, cards) for pool, cards in ranked)
+
+
+def training_pools(request: PlanRequest, wish: TrainingWish, stock: Stock) -> tuple[Pool, ...]:
+    """Cards that the framework trains on."""
+    framework = wish.framework or stock.frameworks[DEFAULT_FRAMEWORK]
+    return tuple(
+        pool for pool in pools(request, stock) if pool.gpu.vendor.lower() in framework.vendors
+    )
+
+
+def arrangements(
+    search: TrainingSearch,
+    request: PlanRequest,
+    allowed: tuple[Pool, ...],
+    choices: tuple[Variant, ...],
+) -> Iterator[Arrangement]:
+    """Every pool with its best choices; pools of equal space share one search."""
+    known: dict[Space, tuple[Found, ...]] = {}
+    for pool in allowed:
+        place = space(pool, request)
+        if place not in known:
+            known[place] = tuple(search.best_by_method(choices, place))
+        for found in known[place]:
+            yield Arrangement(pool=pool, place=place, found=found)
+
+
+def order_key(objective: str, one: Arrangement) -> tuple[object, ...]:
+    """Fewest cards; least loss of quality; cheapest, then smallest card; then the fastest way."""
+    pool, variant, cards = one.pool, one.found.variant, one.found.cards
+    loss = (variant.method_rank, variant.quality_rank)
+    first: dict[str, tuple[int, ...]] = {
+        "lowest-cost": (cost(pool, cards),),
+        "lowest-power": (power(pool, cards),),
+        "least-memory": (memory_bytes(pool) * cards,),
+        "highest-quality": loss,
+    }
+    rest = (cost(pool, cards), memory_bytes(pool), variant.slowness, pool.gpu.id)
+    return (*first.get(objective, ()), cards, *loss, *rest)
+
+
+def training_plan(request: PlanRequest, wish: TrainingWish, stock: Stock) -> Plan:
+    """The fewest cards on which a training run fits."""
+    refuse_serving_choices(request)
+    notes = Notes()
+    frame = training_frame(request, stock, notes)
+    search = TrainingSearch(stock=stock, frame=frame, risk=request.risk)
+    choices = variants(request, wish, frame.quantization, stock)
+    refuse_impossible(search, choices)
+    allowed = training_pools(request, wish, stock)
+    ranked = sorted(
+        arrangements(search, request, allowed, choices),
+        key=lambda one: order_key(request.objective, one),
+    )
     best = ranked[0] if ranked else None
-    fewest = dict.fromkeys(pool.gpu.id for pool in allowed) | {p.gpu.id: c for p, c in found}
-    run, _ = search.run(best[1] if best else 1)
+    run = search.run(best.found.variant, best.found.cards, notes) if best else None
+    shown = [training_option(search, one, grown=one is best) for one in ranked[: request.limit + 1]]
+    missed = None if best else nearest_miss(search, request, allowed, choices)
     return Plan(
         model=request.model,
         workload_kind="training",
         objective=request.objective,
-        recommendation=options[0] if options else None,
-        alternatives=options[1 : request.limit + 1],
-        frontier=training_frontier(options)[: request.limit],
-        matrix=tuple(
-            MatrixRow(gpus=(gpu,), cards={run.quantization.id: cards})
-            for gpu, cards in fewest.items()
-        ),
-        nearest_miss=None if best else _nearest(search, allowed),
-        rejected=_rejected(search, best) if best else (),
-        advice=(),
+        recommendation=shown[0] if shown else None,
+        alternatives=tuple(shown[1:]),
+        frontier=tuple(training_option(search, one) for one in frontier(ranked)[: request.limit]),
+        matrix=matrix(ranked, allowed, choices),
+        nearest_miss=missed,
+        rejected=tuple(rejections(search, choices, best)) if best else (),
+        advice=tuple(advice(search, request, best)) if best else (),
         assumptions=tuple(notes.found),
-        warnings=training_cautions(run),
-        evaluated=len(found),
+        warnings=training_cautions(run) if run else (),
+        evaluated=search.evaluated,
     )
 
 
-def _hourly(pool: Pool, cards: int) -> Decimal | None:
-    price = pool.gpu.hourly_usd
-    return None if price is None else price * cards
+def refuse_impossible(search: TrainingSearch, choices: tuple[Variant, ...]) -> None:
+    """Refuse a plan of which no choice can be run, with the first reason.
+
+    Raises: InvalidRequest.
+    """
+    refusals = []
+    for variant in choices:
+        try:
+            search.run(variant, variant.ranks * (variant.wish.shard_ranks or 1))
+        except InvalidRequest as refusal:
+            refusals.append(refusal)
+    if len(refusals) == len(choices) and refusals:
+        raise refusals[0]
 
 
-def _key(objective: str, pool: Pool, cards: int) -> tuple[Decimal | int | str, ...]:
-    price = _hourly(pool, cards) or NEVER
-    memory = memory_bytes(pool)
-    first: dict[str, tuple[Decimal | int, ...]] = {
-        "lowest-cost": (price,),
-        "lowest-power": (Decimal((pool.gpu.tdp_watts or 0) * cards) or NEVER,),
-        "least-memory": (memory * cards,),
+def matrix(
+    ranked: list[Arrangement], allowed: tuple[Pool, ...], choices: tuple[Variant, ...]
+) -> tuple[MatrixRow, ...]:
+    """Fewest cards for every card and format of the base weights; cards alike share a row."""
+    formats = tuple(dict.fromkeys(variant.quantization.id for variant in choices))
+    fewest: dict[str, dict[str, int | None]] = {
+        pool.gpu.id: dict.fromkeys(formats) for pool in allowed
     }
-    return (*first.get(objective, ()), cards, price, memory, pool.gpu.id)
-
-
-def training_option(search: TrainingSearch, pool: Pool, cards: int) -> Option:
-    """The full answer for a run on so many cards."""
-    run, phases = search.run(cards)
-    per_node, _, _ = bounded(pool, search.request.limits)
-    memory, need = memory_bytes(pool), search.need_bytes(cards)
-    rank = run.quantization.quality_rank
-    watts = pool.gpu.tdp_watts
-    return Option(
-        gpu=pool.gpu,
-        cards=cards,
-        nodes=nodes_of(run.split, per_node),
-        cards_per_node=per_node,
-        tensor_parallel=1,
-        pipeline_parallel=1,
-        data_parallel=cards,
-        expert_parallel=1,
-        precision=run.precision.id,
-        quantization=run.quantization.id,
-        kv_cache_precision=None,
-        quality_rank=rank,
-        quality_loss=run.quantization.quality_loss if rank else "as released",
-        per_card=peak(phases),
-        card=Budget(gpu=pool.gpu.id, memory_bytes=memory, budget_bytes=memory, policy="none"),
-        headroom_bytes=search.room_bytes(pool) - need,
-        limits=None,
-        hourly_usd=_hourly(pool, cards),
-        power_watts=None if watts is None else int(watts) * cards,
-        launch=f"torchrun --nnodes {nodes_of(run.split, per_node)} "
-        f"--nproc-per-node {min(cards, per_node)} train.py",
-        sharding=run.sharding,
-        short_by_bytes=max(0, need - search.room_bytes(pool)),
+    for one in ranked:
+        row, name = fewest[one.pool.gpu.id], one.found.variant.quantization.id
+        held = row[name]
+        row[name] = one.found.cards if held is None else min(held, one.found.cards)
+    alike: dict[tuple[int | None, ...], list[str]] = {}
+    for gpu, row in fewest.items():
+        alike.setdefault(tuple(row.values()), []).append(gpu)
+    return tuple(
+        MatrixRow(gpus=tuple(gpus), cards=dict(zip(formats, cards, strict=True)))
+        for cards, gpus in alike.items()
     )
 
 
-def training_frontier(options: tuple[Option, ...]) -> tuple[Option, ...]:
-    """Options that no other beats in cards and cost together."""
-    best: list[Option] = []
-    for one in sorted(options, key=lambda o: (o.cards, o.hourly_usd or NEVER, o.gpu.id)):
-        price = one.hourly_usd or NEVER
-        if all(price < (held.hourly_usd or NEVER) for held in best):
-            best.append(one)
-    return tuple(best)
+def frontier(ranked: list[Arrangement]) -> list[Arrangement]:
+    """Arrangements that no other beats in cards, quality and cost together."""
+    kept: list[tuple[tuple[int, int, int, int], Arrangement]] = []
+    for one in sorted(ranked, key=lambda one: order_key("fewest-cards", one)):
+        variant, cards = one.found.variant, one.found.cards
+        mine = (cards, variant.method_rank, variant.quality_rank, cost(one.pool, cards))
+        if not any(all(a <= b for a, b in zip(held, mine, strict=True)) for held, _ in kept):
+            kept.append((mine, one))
+    return [one for _, one in kept]
 
 
-def _nearest(search: TrainingSearch, allowed: tuple[Pool, ...]) -> Option | None:
-    tries = [(pool, search.most_cards(pool)) for pool in allowed]
-    found = [training_option(search, pool, most) for pool, most in tries if most >= 1]
-    return min(found, key=lambda one: (one.short_by_bytes, one.gpu.id), default=None)
+def nearest_miss(
+    search: TrainingSearch,
+    request: PlanRequest,
+    allowed: tuple[Pool, ...],
+    choices: tuple[Variant, ...],
+) -> Option | None:
+    """The arrangement on all cards of a pool that lacks least."""
+    best: tuple[tuple[int, str], Arrangement] | None = None
+    for pool in allowed:
+        place = space(pool, request)
+        found = search.nearest(choices, place)
+        need = search.need_bytes(found.variant, found.cards) if found else None
+        if found is None or need is None:
+            continue
+        key = (need - place.room_bytes, pool.gpu.id)
+        if best is None or key < best[0]:
+            best = (key, Arrangement(pool=pool, place=place, found=found))
+    return training_option(search, best[1]) if best else None
 
 
-def _rejected(search: TrainingSearch, best: tuple[Pool, int]) -> tuple[Rejection, ...]:
-    pool, cards = best
-    rows = []
-    for fewer in range(1, cards):
-        run, phases = search.run(fewer)
-        short = search.need_bytes(fewer) - search.room_bytes(pool)
-        term = max(peak(phases).terms, key=lambda one: one.amount.high)
-        rows.append(
-            Rejection(
-                gpu=pool.gpu.id,
-                cards=fewer,
-                quantization=run.quantization.id,
-                reason="memory",
-                term=term.name,
-                short_by_bytes=short,
-                message=f"{fewer} x {pool.gpu.id} with sharding {run.sharding}: short by "
-                f"{short / GIB:.2f} GiB a card in phase {peak(phases).phase}; the largest term "
-                f"is {term.name}",
-            )
+def smaller_counts(cards: int) -> tuple[int, ...]:
+    """Smaller numbers of cards to give reasons for."""
+    near = range(max(1, cards - REASONED_COUNTS), cards)
+    far = (1 << power_of_two for power_of_two in range(cards.bit_length()))
+    return tuple(sorted({*near, *(count for count in far if count < cards)}))
+
+
+def rejections(
+    search: TrainingSearch, choices: tuple[Variant, ...], best: Arrangement
+) -> Iterator[Rejection]:
+    """Why each smaller number of the recommended card fails, at its leanest choice."""
+    for fewer in smaller_counts(best.found.cards):
+        found = search.leanest(choices, fewer, best.place)
+        if found is None:
+            continue
+        run = search.run(found.variant, fewer)
+        fullest = peak(phase_cards(run))
+        short = (search.need_bytes(found.variant, fewer) or 0) - best.place.room_bytes
+        term = max(fullest.terms, key=lambda one: one.amount.high)
+        yield Rejection(
+            gpu=best.pool.gpu.id,
+            cards=fewer,
+            quantization=run.quantization.id,
+            reason="memory",
+            term=term.name,
+            short_by_bytes=short,
+            message=f"{fewer} x {best.pool.gpu.id}, {run.method}, sharding {run.sharding}: short "
+            f"by {short / GIB:.2f} GiB a card in phase {fullest.phase}; the largest term is "
+            f"{term.name}",
         )
-    return tuple(rows)
+
+
+def advice(search: TrainingSearch, request: PlanRequest, best: Arrangement) -> Iterator[Advice]:
+    """Single changes that need fewer of the recommended cards."""
+    if best.found.cards == 1:
+        return
+    chosen = best.found.variant
+    free = replace(
+        request,
+        choices=replace(request.choices, methods=None, activation_checkpointing=None, offload=None),
+    )
+    for label, changed, costs in CHANGES:
+        wished = changed(chosen.wish, search.stock)
+        if wished == chosen.wish:
+            continue
+        for variant in variants(free, wished, search.frame.quantization, search.stock):
+            fewer = search.fewest(variant, best.place, best.found.cards)
+            if fewer is not None:
+                saved = best.found.cards - fewer
+                yield Advice(change=f"workload.{label}", saves_cards=saved, costs=costs)
+                break

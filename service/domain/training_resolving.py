@@ -125,11 +125,31 @@ def resolved_counts(wish: TrainingWish, frame: Frame, notes: Notes) -> tuple[int
         notes.default("workload.sequence_tokens", tokens, "min(the model's limit, 2048)")
     else:
         refuse_beyond_limit(limit, tokens, wish.allow_context_beyond_limit, "sequence_tokens")
-    if steps is None:
+    if wish.global_batch_size is not None:
+        steps = steps_of_global_batch(wish, batch, frame.split.data)
+        notes.default(
+            "workload.gradient_accumulation", steps, "global batch / (micro-batch x data)"
+        )
+    elif steps is None:
         steps = frame.split.pipeline
         reason = "default" if steps == 1 else "default: one micro-batch for each pipeline stage"
         notes.default("workload.gradient_accumulation", steps, reason)
     return batch, tokens, steps
+
+
+def steps_of_global_batch(wish: TrainingWish, batch: int, data: int) -> int:
+    """Micro-batches a rank that make up a global batch; it has to be dealt without a rest."""
+    total = wish.global_batch_size or 0
+    if wish.gradient_accumulation is not None:
+        raise InvalidRequest(
+            "workload.global_batch_size", "follows from gradient_accumulation; give one of them"
+        )
+    if total % (batch * data):
+        raise InvalidRequest(
+            "workload.global_batch_size",
+            f"{total} is not divided by micro_batch_size {batch} x {data} data-parallel ranks",
+        )
+    return total // (batch * data)
 
 
 def resolved_sharding(wish: TrainingWish, data_ranks: int, notes: Notes) -> str:

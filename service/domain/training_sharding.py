@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
-from service.domain.questions import TrainingRun
-from service.domain.ranks import data_ranks, rank_part, rank_tensors
-from service.domain.tensors import Tensors, elements
+from service.domain.architecture import Architecture
+from service.domain.questions import Split, TrainingRun
+from service.domain.ranks import bill_of, cut, expert_data_ranks, rank_part
+from service.domain.tensors import elements
 from service.domain.training_states import (
     adapter_bytes,
     gradient_bytes,
     gradient_width,
     is_deepspeed,
     master_bytes,
+    model_bill,
     optimizer_state_bytes,
     optimizer_workspace_bytes,
     paged_bytes,
     regime_widths,
-    trainable_tensors,
+    trainable_bill,
     weight_bytes,
 )
 from service.domain.units import ceil_div
@@ -129,7 +132,7 @@ def accumulated_gradient_bytes(run: TrainingRun) -> int:
     if run.gradient_accumulation == 1 or run.shards == 1 or run.sharding not in FSDP or not lazy:
         return 0
     width = regime_widths(run).compute if profile.fsdp_version == 1 else gradient_width(run)
-    return width * elements(trainable_tensors(run))
+    return width * trainable_bill(run).elements
 
 
 def host_bytes(run: TrainingRun) -> int:
@@ -152,15 +155,14 @@ def host_bytes(run: TrainingRun) -> int:
     return moved
 
 
-def root_tensors(run: TrainingRun) -> Tensors:
-    """What stands outside the blocks, as one rank holds it: tables, final norm and head."""
-    outside = (*run.model.embeddings, *run.model.head)
-    return tuple(rank_part(tensor, run.split) for tensor in outside)
-
-
 def root_elements(run: TrainingRun) -> int:
-    """Elements outside the blocks on one rank."""
-    return elements(root_tensors(run))
+    """Elements outside the blocks on one rank: tables, final norm and head."""
+    return _root(run.model, cut(run.split))
+
+
+@lru_cache(maxsize=4096)
+def _root(model: Architecture, split: Split) -> int:
+    return bill_of((*model.embeddings, *model.head), split).elements
 
 
 def head_elements(run: TrainingRun) -> int:
@@ -171,15 +173,17 @@ def head_elements(run: TrainingRun) -> int:
 
 
 def largest_block_elements(run: TrainingRun) -> int:
-    """Elements of the largest block on one rank; experts as many as it gathers."""
-    sizes = (
-        sum(
-            rank_part(tensor, run.split).elements
-            for tensor in kind.tensors()
-            if tensor.kind != "expert" or data_ranks(run, tensor) > 1
-        )
-        for kind in run.model.layer_kinds
-    )
+    """Elements of the largest block on one rank, experts where ranks share them.
+
+    Experts of which each rank holds its own are never gathered.
+    """
+    return _largest_block(run.model, cut(run.split), expert_data_ranks(run) > 1)
+
+
+@lru_cache(maxsize=4096)
+def _largest_block(model: Architecture, split: Split, with_experts: bool) -> int:
+    bills = (bill_of(kind.tensors(), split) for kind in model.layer_kinds)
+    sizes = (b.elements if with_experts else b.dense_elements for b in bills)
     return max(sizes, default=0)
 
 
@@ -187,7 +191,7 @@ def frozen_share(run: TrainingRun, size: int) -> int:
     """Bytes of so many elements as gathered for computing: 16 bit, or as stored when frozen."""
     if run.lora is None:
         return size * regime_widths(run).compute
-    whole = elements(rank_tensors(run.model, run.split))
+    whole = model_bill(run).elements
     return ceil_div(weight_bytes(run) * size, max(1, whole))
 
 
@@ -224,16 +228,16 @@ def sharding_buffer_bytes(run: TrainingRun, phase: Phase) -> int:
 
 def _deepspeed_bytes(run: TrainingRun) -> int:
     width = gradient_width(run)
-    bucket = width * min(DEEPSPEED_BUCKET_ELEMENTS, elements(trainable_tensors(run)))
+    bucket = width * min(DEEPSPEED_BUCKET_ELEMENTS, trainable_bill(run).elements)
     if run.sharding != "zero-3":
         return bucket
-    matrices = rank_tensors(run.model, run.split)
-    largest = max(tensor.rows * tensor.columns for tensor in matrices)
+    matrices = model_bill(run)
+    largest = max(tensor.rows * tensor.columns for tensor in matrices.tensors)
     copies = 1 if run.lora else 2
     return (
         bucket
         + copies * frozen_share(run, largest)
-        + frozen_share(run, min(DEEPSPEED_PREFETCH_ELEMENTS, elements(matrices)))
+        + frozen_share(run, min(DEEPSPEED_PREFETCH_ELEMENTS, matrices.elements))
     )
 
 

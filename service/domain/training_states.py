@@ -8,11 +8,12 @@ from functools import lru_cache
 
 from service.domain.adapters import adapter_tensors
 from service.domain.architecture import Architecture
+from service.domain.optimizer import Optimizer
 from service.domain.optimizer_states import paged_state_bytes, step_bytes, tensor_state_bytes
 from service.domain.precision import Precision, Quantization
 from service.domain.questions import Lora, Split, TrainingRun
-from service.domain.ranks import data_ranks, rank_part, rank_tensors
-from service.domain.tensors import Tensors, elements
+from service.domain.ranks import Bill, bill_of, cut, expert_data_ranks, rank_bill
+from service.domain.tensors import Tensor
 from service.domain.units import BITS_PER_BYTE, ceil_div
 
 FP32_BYTES = 4
@@ -78,15 +79,20 @@ def is_deepspeed(run: TrainingRun) -> bool:
 
 
 @lru_cache(maxsize=2048)
-def _rank_adapters(model: Architecture, lora: Lora, split: Split) -> Tensors:
-    return tuple(rank_part(tensor, split) for tensor in adapter_tensors(model, lora))
+def _adapter_bill(model: Architecture, lora: Lora, split: Split) -> Bill:
+    return bill_of(adapter_tensors(model, lora), split)
 
 
-def trainable_tensors(run: TrainingRun) -> Tensors:
+def model_bill(run: TrainingRun) -> Bill:
+    """The model as one rank holds it before data-parallel sharding."""
+    return rank_bill(run.model, cut(run.split))
+
+
+def trainable_bill(run: TrainingRun) -> Bill:
     """What the optimizer updates, as one rank holds it before data-parallel sharding."""
     if run.lora is None:
-        return rank_tensors(run.model, run.split)
-    return _rank_adapters(run.model, run.lora, run.split)
+        return model_bill(run)
+    return _adapter_bill(run.model, run.lora, cut(run.split))
 
 
 def trainable_widths(run: TrainingRun) -> RegimeWidths:
@@ -100,16 +106,19 @@ def gradient_width(run: TrainingRun) -> int:
     return ZERO_GRADIENT_BYTES if width.master and is_deepspeed(run) else width.gradient
 
 
-def shared_bytes(
-    run: TrainingRun, tensors: Tensors, size: Callable[[Tensors], int], *, sharded: bool
-) -> int:
-    """Bytes of one rank's tensors, divided over the data-parallel ranks where they are sharded."""
+def shared_bytes(run: TrainingRun, dense_bytes: int, routed_bytes: int, *, sharded: bool) -> int:
+    """One rank's bytes, divided over the data-parallel ranks where they are sharded. [B]"""
     if not sharded or run.shards == 1:
-        return size(tensors)
-    dense = tuple(tensor for tensor in tensors if tensor.kind != "expert")
-    routed = tuple(tensor for tensor in tensors if tensor.kind == "expert")
-    divided = ceil_div(size(dense), run.shards)
-    return divided + (ceil_div(size(routed), data_ranks(run, routed[0])) if routed else 0)
+        return dense_bytes + routed_bytes
+    routed = ceil_div(routed_bytes, expert_data_ranks(run)) if routed_bytes else 0
+    return ceil_div(dense_bytes, run.shards) + routed
+
+
+def plain_bytes(run: TrainingRun, bill: Bill, width: int, *, sharded: bool) -> int:
+    """A rank's values at `width` bytes each, divided where they are sharded. [B]"""
+    return shared_bytes(
+        run, bill.dense_elements * width, bill.routed_elements * width, sharded=sharded
+    )
 
 
 def weight_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
@@ -123,28 +132,27 @@ def weight_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
                  prepare_model_for_kbit_training.
     Checked by:  Llama 3.1 8B, pure bfloat16: 16,060,522,496.
     """
-    tensors = rank_tensors(run.model, run.split)
+    bill, width = model_bill(run), regime_widths(run).weight
     if run.lora is None:
-        width = regime_widths(run).weight
-        return shared_bytes(run, tensors, lambda part: elements(part) * width, sharded=sharded)
-    width = FP32_BYTES if run.lora.fp32_residual else regime_widths(run).weight
-    return shared_bytes(
-        run, tensors, lambda part: _frozen_bytes(part, run.quantization, width), sharded=sharded
-    )
+        return plain_bytes(run, bill, width, sharded=sharded)
+    width = FP32_BYTES if run.lora.fp32_residual else width
+    return shared_bytes(run, *_frozen_bytes(bill, run.quantization, width), sharded=sharded)
 
 
 @lru_cache(maxsize=2048)
-def _frozen_bytes(tensors: Tensors, quantization: Quantization, width: int) -> int:
-    return quantization.weight_bytes(tensors, Precision(id="", bits=width * BITS_PER_BYTE))
+def _frozen_bytes(bill: Bill, quantization: Quantization, width: int) -> tuple[int, int]:
+    precision = Precision(id="", bits=width * BITS_PER_BYTE)
+    return (
+        quantization.weight_bytes(bill.dense, precision),
+        quantization.weight_bytes(bill.routed, precision),
+    )
 
 
 def adapter_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
     """Weights of the adapters on one rank. [B]"""
     if run.lora is None:
         return 0
-    width = trainable_widths(run).weight
-    tensors = trainable_tensors(run)
-    return shared_bytes(run, tensors, lambda part: elements(part) * width, sharded=sharded)
+    return plain_bytes(run, trainable_bill(run), trainable_widths(run).weight, sharded=sharded)
 
 
 def gradient_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
@@ -152,36 +160,44 @@ def gradient_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
 
     Source: torchtune `config: optimizer_in_bwd`; torch.Tensor.register_post_accumulate_grad_hook.
     """
-    width, tensors = gradient_width(run), trainable_tensors(run)
+    width, bill = gradient_width(run), trainable_bill(run)
     if run.optimizer_in_backward:
-        largest = max(tensors, key=lambda tensor: tensor.rows * tensor.columns)
-        return largest.rows * largest.columns * width
-    return shared_bytes(run, tensors, lambda part: elements(part) * width, sharded=sharded)
+        return max(tensor.rows * tensor.columns for tensor in bill.tensors) * width
+    return plain_bytes(run, bill, width, sharded=sharded)
 
 
 def master_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
     """fp32 copies of a rank's trainable values. [B]"""
-    width, tensors = trainable_widths(run).master, trainable_tensors(run)
-    return shared_bytes(run, tensors, lambda part: elements(part) * width, sharded=sharded)
+    return plain_bytes(run, trainable_bill(run), trainable_widths(run).master, sharded=sharded)
 
 
 def optimizer_state_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
     """States that torch counts of everything that a rank's optimizer updates. [B]"""
-    return _states(run, tensor_state_bytes, sharded=sharded)
+    return shared_bytes(run, *_states(run, tensor_state_bytes), sharded=sharded)
 
 
 def paged_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
     """States in managed memory, which no counter of torch shows. [B]"""
-    return _states(run, paged_state_bytes, sharded=sharded)
+    if not run.optimizer.paged_from:
+        return 0
+    return shared_bytes(run, *_states(run, paged_state_bytes), sharded=sharded)
 
 
-def _states(run: TrainingRun, size: Callable[..., int], *, sharded: bool) -> int:
-    width, name = trainable_widths(run).state, run.framework.id
-    return shared_bytes(
-        run,
-        trainable_tensors(run),
-        lambda part: sum(size(tensor, run.optimizer, width, name) for tensor in part),
-        sharded=sharded,
+StateSize = Callable[[Tensor, Optimizer, int, str], int]
+
+
+def _states(run: TrainingRun, size: StateSize) -> tuple[int, int]:
+    width = trainable_widths(run).state
+    return _state_sums(trainable_bill(run), run.optimizer, width, run.framework.id, size)
+
+
+@lru_cache(maxsize=4096)
+def _state_sums(
+    bill: Bill, optimizer: Optimizer, width: int, framework: str, size: StateSize
+) -> tuple[int, int]:
+    return (
+        sum(size(tensor, optimizer, width, framework) for tensor in bill.dense),
+        sum(size(tensor, optimizer, width, framework) for tensor in bill.routed),
     )
 
 
@@ -190,11 +206,17 @@ def optimizer_workspace_bytes(run: TrainingRun, *, sharded: bool = False) -> int
 
     Source: `optimizer_states.step_bytes`; DeepSpeed `docs/code-docs/source/memory.rst`.
     """
-    width, tensors = trainable_widths(run), trainable_tensors(run)
+    width, bill = trainable_widths(run), trainable_bill(run)
     if run.offload != "none":
         return 0
     fp32 = FP32_BYTES if width.master and is_deepspeed(run) else 0
-    step = shared_bytes(
-        run, tensors, lambda part: step_bytes(part, run.optimizer, width.state), sharded=sharded
-    )
-    return step + shared_bytes(run, tensors, lambda part: elements(part) * fp32, sharded=sharded)
+    step = shared_bytes(run, *_step_sums(bill, run.optimizer, width.state), sharded=sharded)
+    return step + plain_bytes(run, bill, fp32, sharded=sharded)
+
+
+@lru_cache(maxsize=4096)
+def _step_sums(bill: Bill, optimizer: Optimizer, width: int) -> tuple[int, int]:
+    if optimizer.step_scope == "all-parameters":
+        dense = step_bytes(bill.dense, optimizer, width)
+        return dense, step_bytes(bill.routed, optimizer, width)
+    return step_bytes(bill.tensors, optimizer, width), 0

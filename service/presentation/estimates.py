@@ -16,6 +16,7 @@ from service.domain.results import (
     PerCard,
     Readings,
     Term,
+    TrainingLimits,
 )
 from service.domain.units import GIB
 from service.presentation.rendering import Report
@@ -79,8 +80,8 @@ def budget_view(card: Budget | None) -> dict[str, Any] | None:
     return None if card is None else asdict(card)
 
 
-def limits_view(limits: Limits | None) -> dict[str, Any] | None:
-    """What the cache holds."""
+def limits_view(limits: Limits | TrainingLimits | None) -> dict[str, Any] | None:
+    """What the cache holds, or how far a run can grow."""
     return None if limits is None else asdict(limits)
 
 

@@ -39,6 +39,8 @@ def option_view(option: Option) -> dict[str, Any]:
         "data_parallel": option.data_parallel,
         "expert_parallel": option.expert_parallel,
         "sharding": option.sharding,
+        "training": asdict(option.training) if option.training else None,
+        "host_bytes": option.host_bytes or None,
         "precision": option.precision,
         "quantization": option.quantization,
         "kv_cache_precision": option.kv_cache_precision,

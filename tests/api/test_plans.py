@@ -85,9 +85,9 @@ def test_auto_stays_a_choice_beside_other_caches(client: FlaskClient) -> None:
 
 def test_choices_without_meaning_for_training_are_refused(client: FlaskClient) -> None:
     body = {"model": "llama-3.1-8b", "workload": {"kind": "training"}}
-    answer = client.post("/v1/plans", json={**body, "choices": {"tensor_parallel": [2]}})
+    answer = client.post("/v1/plans", json={**body, "choices": {"kv_cache_precisions": ["fp8"]}})
     assert answer.status_code == 422
-    assert answer.json["errors"][0]["pointer"] == "/choices/tensor_parallel"
+    assert answer.json["errors"][0]["pointer"] == "/choices/kv_cache_precisions"
 
 
 def test_training_without_sharding_is_never_planned_on_several_cards(client: FlaskClient) -> None:

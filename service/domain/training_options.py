@@ -1,0 +1,88 @@
+"""One answer of a training plan: a choice on so many cards, in full."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.domain.judging import at_risk
+from service.domain.questions import TrainingRun
+from service.domain.requests import Pool
+from service.domain.results import Budget, Option, TrainingLimits, TrainingSetup
+from service.domain.training_estimate import need_bytes, peak, phase_cards
+from service.domain.training_limits import training_limits
+from service.domain.training_search import Found, Space, TrainingSearch, memory_bytes
+from service.domain.training_sharding import host_bytes
+from service.domain.ways import nodes_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrangement:
+    """A choice on the fewest cards of a pool."""
+
+    pool: Pool
+    place: Space
+    found: Found
+
+
+def training_option(search: TrainingSearch, one: Arrangement, *, grown: bool = False) -> Option:
+    """The full answer for a choice on so many cards of a pool; `grown` adds how far it can grow."""
+    variant, cards, pool = one.found.variant, one.found.cards, one.pool
+    run = search.run(variant, cards)
+    phases = phase_cards(run)
+    memory = memory_bytes(pool)
+    need = max(at_risk(card.amount, search.risk) for card in phases)
+    price = pool.gpu.hourly_usd
+    watts = pool.gpu.tdp_watts
+    return Option(
+        gpu=pool.gpu,
+        cards=cards,
+        nodes=nodes_of(run.split, one.place.cards_per_node),
+        cards_per_node=one.place.cards_per_node,
+        tensor_parallel=run.split.tensor,
+        pipeline_parallel=run.split.pipeline,
+        data_parallel=run.split.data,
+        expert_parallel=run.split.expert,
+        precision=run.precision.id,
+        quantization=run.quantization.id,
+        kv_cache_precision=None,
+        quality_rank=variant.quality_rank,
+        quality_loss=run.quantization.quality_loss if variant.quality_rank else "as released",
+        per_card=peak(phases),
+        card=Budget(gpu=pool.gpu.id, memory_bytes=memory, budget_bytes=memory, policy="none"),
+        headroom_bytes=one.place.room_bytes - need,
+        limits=limits(search, run, one) if grown else None,
+        hourly_usd=None if price is None else price * cards,
+        power_watts=None if watts is None else int(watts) * cards,
+        launch=launch(run, one),
+        sharding=run.sharding,
+        training=setup(run),
+        host_bytes=host_bytes(run),
+        short_by_bytes=max(0, need - one.place.room_bytes),
+    )
+
+
+def launch(run: TrainingRun, one: Arrangement) -> str:
+    """The command that starts a run on its nodes."""
+    per_node = one.place.cards_per_node
+    nodes = nodes_of(run.split, per_node)
+    ranks = min(one.found.cards, per_node)
+    return f"torchrun --nnodes {nodes} --nproc-per-node {ranks} train.py"
+
+
+def setup(run: TrainingRun) -> TrainingSetup:
+    """What a plan chose for a run."""
+    return TrainingSetup(
+        method=run.method,
+        optimizer=run.optimizer.id,
+        micro_batch_size=run.micro_batch_size,
+        gradient_accumulation=run.gradient_accumulation,
+        sequence_tokens=run.sequence_tokens,
+        activation_checkpointing=run.activation_checkpointing,
+        sharding=run.sharding,
+        offload=run.offload,
+    )
+
+
+def limits(search: TrainingSearch, run: TrainingRun, one: Arrangement) -> TrainingLimits:
+    """How far a run can grow on the cards of an arrangement."""
+    return training_limits(run, one.place.room_bytes, lambda grown: need_bytes(grown, search.risk))
