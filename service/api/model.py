@@ -9,7 +9,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from service.api.fields import Strict, Text, parameter_count
+from service.api.fields import Strict, Text, Word, parameter_count
 from service.catalog.families import architecture
 from service.catalog.files.gguf_config import GgufTable
 from service.catalog.files.models import gguf_model, safetensors_model
@@ -49,6 +49,7 @@ class ModelObjectSchema(Strict):
     parameters = fields.Raw()
     safetensors_index = fields.Dict(keys=fields.String())
     gguf_header = Base64()
+    assume_architecture = Word("decoder")
 
     @validates_schema
     def one_source(self, data: dict[str, Any], **_: Any) -> None:
@@ -60,6 +61,8 @@ class ModelObjectSchema(Strict):
                 'Give exactly one of "id", "config", "parameters", "safetensors_index" and '
                 '"gguf_header"; a config may stand beside the last two.'
             )
+        if "assume_architecture" in data and given != ["config"]:
+            raise ValidationError("Stands beside a config alone.", "assume_architecture")
         if "parameters" in data:
             try:
                 data["parameters"] = parameter_count(data["parameters"])
@@ -106,7 +109,8 @@ def model_of(
         return ModelFacts(architecture=model, source="header", name=name)
     if config is not None:
         name = name or "posted config"
-        return ModelFacts(architecture=architecture(config, name), source="config", name=name)
+        model = architecture(config, name, assume_decoder="assume_architecture" in body)
+        return ModelFacts(architecture=model, source="config", name=name)
     if "parameters" in body:
         name = name or f"{body['parameters']} parameters"
         model = typical(body["parameters"], name)

@@ -106,6 +106,7 @@ class Architecture:
     declared_precision   type of the published weights
     declared_quantization  what the checkpoint says of its own weights
     stored               the tensors of a file that was given, whose bytes then count
+    family_is_assumed    an unknown family was read as a plain decoder
     shape_is_assumed     only the size was given: caches and activations follow a typical shape
     """
 
@@ -128,6 +129,7 @@ class Architecture:
     checkpoint_extras: tuple[tuple[str, int], ...] = ()
     stored: StoredFile | None = None
     shape_is_assumed: bool = False
+    family_is_assumed: bool = False
     notes: tuple[str, ...] = field(default=())
 
     @property

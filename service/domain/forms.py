@@ -18,6 +18,11 @@ FP32_BYTES = 4
 SHAPE_DOUBT = Doubt(low_share=-0.75, high_share=3.0)
 """A cache of a typical shape: published models of one size differ by four times either way."""
 
+FAMILY_DOUBT = Doubt(low_share=-0.35, high_share=0.5)
+"""What follows the shape of an unknown family that is read as a plain decoder: a feed-forward of
+two matrices read as three, or the other way round, moves it by a third; windows, shared caches and
+further norms move it less."""
+
 
 def inside(serving: Serving) -> Side:
     """The side of what an engine counts inside its share, whatever the version."""
@@ -86,12 +91,13 @@ class TermForm:
     def assumed(self, serving: Serving) -> bool:
         """Whether it follows a shape that is only assumed."""
         read = self.from_file and serving.model.stored is not None
-        return self.shape and serving.model.shape_is_assumed and not read
+        model = serving.model
+        return self.shape and (model.shape_is_assumed or model.family_is_assumed) and not read
 
     def doubt(self, serving: Serving) -> Doubt:
         """How far readings lie from the formula."""
         if self.assumed(serving):
-            return self.shape_doubt
+            return FAMILY_DOUBT if serving.model.family_is_assumed else self.shape_doubt
         return serving.engine.doubt(self.name)
 
     def term(self, serving: Serving, stage: Stage) -> Term:

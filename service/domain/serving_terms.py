@@ -5,7 +5,7 @@ from __future__ import annotations
 from service.domain.architecture import Stage
 from service.domain.engine import Engine
 from service.domain.engines import ENGINE_MODELS
-from service.domain.forms import PoolForm, TermForm, ranged
+from service.domain.forms import FAMILY_DOUBT, PoolForm, TermForm, ranged
 from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving
 from service.domain.results import Amount, Term
@@ -33,7 +33,9 @@ def pool(serving: Serving) -> PoolForm:
 def weight_amount(placement: Placement, engine: Engine, profile: Profile, stage: Stage) -> Amount:
     """Weights of a stage on one rank as the engine loads them."""
     size = ENGINE_MODELS[engine.kind].weights(placement, profile, stage)
-    return ranged(size, engine.doubt("weights"))
+    model = placement.model
+    guessed = model.family_is_assumed and model.stored is None
+    return ranged(size, FAMILY_DOUBT if guessed else engine.doubt("weights"))
 
 
 def serving_terms(serving: Serving, stage: Stage) -> tuple[Term, ...]:

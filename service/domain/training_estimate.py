@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from service.domain.forms import FAMILY_DOUBT
 from service.domain.judging import at_risk, verdict
 from service.domain.questions import TrainingRun
 from service.domain.ranks import stage_runs
@@ -103,11 +104,11 @@ FORMS: Mapping[str, TermForm] = {
 }
 
 
-def scaled(size: int, form: TermForm) -> Amount:
+def scaled(size: int, form: TermForm, *, guessed: bool = False) -> Amount:
     """An amount with the range of its form."""
-    return Amount(
-        low=size - round(size * form.below), expected=size, high=size + round(size * form.above)
-    )
+    below = max(form.below, -FAMILY_DOUBT.low_share) if guessed else form.below
+    above = max(form.above, FAMILY_DOUBT.high_share) if guessed else form.above
+    return Amount(low=size - round(size * below), expected=size, high=size + round(size * above))
 
 
 def term_values(run: TrainingRun, name: str) -> dict[str, Value]:
@@ -138,7 +139,7 @@ def phase_card(run: TrainingRun, name: str, sizes: Mapping[str, int]) -> PerCard
     terms = tuple(
         Term(
             name=term,
-            amount=scaled(size, FORMS[term]),
+            amount=scaled(size, FORMS[term], guessed=run.model.family_is_assumed),
             formula=FORMS[term].formula,
             values=term_values(run, term),
             provenance=FORMS[term].provenance,
@@ -285,4 +286,5 @@ def training_cautions(run: TrainingRun) -> tuple[Caution, ...]:
                 message="only the size is known: activations follow a typical shape",
             )
         )
+    found.extend(Caution(code="model-note", message=note) for note in run.model.notes)
     return tuple(found)

@@ -28,6 +28,7 @@ from service.catalog.families import (
     vision_models,
     zamba,
 )
+from service.catalog.families.assumed import assumed_decoder
 from service.catalog.families.declared.section import declared_quantization
 from service.catalog.families.declared_precision import declared_precision
 from service.catalog.families.decoder import Facts, decoder
@@ -197,17 +198,30 @@ FAMILIES: Mapping[str, Builder] = {
 }
 
 
-def architecture(config: Mapping[str, object], name: str) -> Architecture:
-    """The architecture that a config.json describes.
+ASSUMED_NOTE = (
+    "model type {kind!r} is not known: its config is read as a plain decoder, as asked, and every "
+    "range is wider for it"
+)
+
+
+def architecture(
+    config: Mapping[str, object], name: str, *, assume_decoder: bool = False
+) -> Architecture:
+    """The architecture that a config.json describes; on request a plain decoder for an unknown one.
 
     Raises: UnknownName for a model type that no family reads, MalformedConfig for a config that
     does not describe a model, each naming the field.
     """
     read = Config(config)
-    kind = _model_type(read)
-    wrapper = WRAPPERS.get(kind)
-    facts = wrapped(read, wrapper, _facts) if wrapper else _facts(read)
-    built = decoder(facts, name, kind)
+    kind = read.text(*MODEL_TYPE)
+    if assume_decoder and kind not in FAMILIES and kind not in WRAPPERS:
+        built = replace(
+            decoder(assumed_decoder(read), name, "assumed decoder"),
+            family_is_assumed=True,
+            notes=(ASSUMED_NOTE.format(kind=(kind or "")[:100]),),
+        )
+    else:
+        built = decoder(_wrapped_facts(read), name, _model_type(read))
     stated = declarations(read)
     quantization, notes = declared_quantization(stated, built)
     return replace(
@@ -216,6 +230,11 @@ def architecture(config: Mapping[str, object], name: str) -> Architecture:
         declared_quantization=quantization,
         notes=(*built.notes, *notes),
     )
+
+
+def _wrapped_facts(config: Config) -> Facts:
+    wrapper = WRAPPERS.get(_model_type(config))
+    return wrapped(config, wrapper, _facts) if wrapper else _facts(config)
 
 
 def _model_type(config: Config) -> str:
