@@ -23,7 +23,7 @@ def borrowing(config: Config, layers: int) -> Callable[[int], bool]:
 
 def without_cache(mixer: Attention) -> Attention:
     """The same attention over an earlier layer's keys and values."""
-    return replace(mixer, key_values="borrowed", key_norm=0)
+    return replace(mixer, key_values="shared", key_norm=0)
 
 
 def unused_projections(mixers: tuple[Attention, ...]) -> tuple[tuple[str, int], ...]:
@@ -32,7 +32,7 @@ def unused_projections(mixers: tuple[Attention, ...]) -> tuple[tuple[str, int], 
         elements(replace(mixer, key_values="own", key_norm=mixer.query_norm).tensors())
         - elements(mixer.tensors())
         for mixer in mixers
-        if mixer.key_values == "borrowed"
+        if mixer.key_values == "shared"
     )
     return (("unused projections of layers that share a cache", unused),) if unused else ()
 

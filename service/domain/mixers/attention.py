@@ -44,7 +44,7 @@ class Attention:
     keeps: Literal["context", "encoder", "nothing"] = "context"
     output_size: int = 0
     borrowed: bool = False
-    key_values: Literal["own", "equal", "borrowed"] = "own"
+    key_values: Literal["own", "equal", "shared"] = "own"
 
     @property
     def value_dim(self) -> int:
@@ -83,7 +83,7 @@ class Attention:
             "k_proj", "attention", groups * self.head_dim, hidden, cut="heads", heads=groups
         )
         values = matrix("v_proj", "attention", value_width, hidden, cut="heads", heads=groups)
-        own = {"own": (keys, values), "equal": (keys,), "borrowed": ()}
+        own = {"own": (keys, values), "equal": (keys,), "shared": ()}
         return (
             matrix("q_proj", "attention", self.query_width, hidden, cut="heads", heads=heads),
             *own[self.key_values],
@@ -122,7 +122,7 @@ class Attention:
         >>> Attention(hidden_size=4096, heads=32, kv_heads=8, head_dim=128).cache_rows()[0].elements
         2048
         """
-        if self.keeps == "nothing" or self.key_values == "borrowed":
+        if self.keeps == "nothing" or self.key_values == "shared":
             return ()
         per_head = self.head_dim + self.value_dim
         elements = ceil_div(self.kv_heads, tensor_parallel) * per_head
