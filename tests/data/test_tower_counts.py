@@ -11,7 +11,7 @@ import pytest
 
 from service.catalog.models import entry_architecture, load_models
 from service.domain.architecture import Architecture
-from service.domain.sums import cache_rows, cached_elements_per_token
+from service.domain.sums import cache_rows, cached_elements_per_token, state_elements
 
 HERE = Path(__file__).parent
 TRUTH = json.loads((HERE / "truth_towers.json").read_text(encoding="utf-8"))
@@ -95,3 +95,9 @@ def test_beyond_the_window_only_full_layers_cache_another_token(hub_id: str) -> 
         if row.source == "context" and not row.window_tokens
     )
     assert BYTES * growing == TRUTH[hub_id]["kv_bytes_beyond_window"]
+
+
+@pytest.mark.parametrize("hub_id", having("state_elements"))
+def test_state_values_a_sequence_equal_what_transformers_keeps(hub_id: str) -> None:
+    counted = state_elements(built(hub_id), with_inputs=True)
+    assert counted == TRUTH[hub_id]["state_elements"]

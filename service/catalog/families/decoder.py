@@ -147,8 +147,7 @@ def _embeddings(facts: Facts) -> Tensors:
         if facts.positions
         else ()
     )
-    worded = table.rows and not facts.wordless
-    return (*((table,) if worded else ()), *positions, *facts.extras)
+    return (*(() if facts.wordless else (table,)), *positions, *facts.extras)
 
 
 def _head(facts: Facts) -> Tensors:

@@ -120,6 +120,7 @@ WRAPPERS: Mapping[str, Wrapper] = {
         "qwen2", "internvl_vision", projectors.internvl, stated("image_seq_length", 256)
     ),
     "kimi_k25": KIMI,
+    "kimi_k3": KIMI,
     "kimi_vl": KIMI,
     "llama4": around(
         "llama4_text", "llama4_vision_model", projectors.llama4, merged_patches("", 2)
@@ -131,6 +132,7 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "llava_onevision": around_any(
         "qwen2", "siglip_vision_model", projectors.llava_with_newline, merged_patches()
     ),
+    "minimax_m3_vl": around("minimax_m3_vl_text", "minimax_m3_vision", projectors.minimax_m3),
     "mistral3": around_any("mistral", "pixtral", projectors.mistral3),
     "mllama": Wrapper(
         text="mllama_text_model",

@@ -163,11 +163,12 @@ def ernie(config: Config, vision: int, text: int) -> Tensors:
 
 
 def kimi(config: Config, vision: int, text: int) -> Tensors:
-    """Kimi VL and K2.5: a norm over patches, then two layers over merged patches."""
+    """The Kimis: a norm over patches, then two layers over merged patches."""
     section = config.section("vision_config")
     rows, columns = extent(section, "merge_kernel_size", default=2)
     inner = vision * rows * columns
-    return (*scale("pre_norm", vision, bias=True), *stacked(inner, inner, text))
+    bias = section.flag("linear_bias", default=True)
+    return (*scale("pre_norm", vision, bias=bias), *stacked(inner, inner, text, bias=bias))
 
 
 def minimax_m3(config: Config, vision: int, text: int) -> Tensors:

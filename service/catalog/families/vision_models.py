@@ -39,6 +39,7 @@ def _seeing(tower: VisionTransformer, head: Tensors = ()) -> Facts:
         feed_forward=lambda _: block.feed_forwards,
         norms=LAYER_NORMS,
         headless=True,
+        wordless=True,
         extras=tower.before(),
         layer_extras=lambda _: tower.block_extras,
         head_extras=head,

@@ -180,7 +180,7 @@ def llama4(config: Config) -> VisionTransformer:
 
 
 def moonvit(config: Config) -> VisionTransformer:
-    """MoonViT of Kimi VL and K2.5: a learned grid of positions."""
+    """MoonViT of the Kimis: a learned grid of positions; K3's has no biases and wider heads."""
     names = {
         "hidden_size": "vt_hidden_size",
         "num_hidden_layers": "vt_num_hidden_layers",
@@ -188,11 +188,21 @@ def moonvit(config: Config) -> VisionTransformer:
         "intermediate_size": "vt_intermediate_size",
     }
     data = {key: config.data.get(key, config.data.get(other)) for key, other in names.items()}
-    named = Config({**config.data, **data}, config.path)
-    grid = config.integer("init_pos_emb_height", "pos_emb_height", default=64) * config.integer(
-        "init_pos_emb_width", "pos_emb_width", default=64
+    shape = basic(Config({**config.data, **data}, config.path))
+    rows = config.integer("init_pos_emb_height", "pos_emb_height", default=64)
+    columns = config.integer("init_pos_emb_width", "pos_emb_width", default=64)
+    attention_bias = config.flag("attn_bias", default=True)
+    width = config.integer("qkv_hidden_size", default=shape.hidden_size)
+    return replace(
+        shape,
+        head_dim=width // shape.heads,
+        patch_bias=config.flag("patch_embed_proj_bias", default=True),
+        position_rows=rows * columns,
+        input_bias=attention_bias,
+        output_bias=attention_bias,
+        mlp_bias=config.flag("linear_bias", default=True),
+        norm_bias=config.text("norm_type") != "rmsnorm",
     )
-    return replace(basic(named), patch_bias=True, position_rows=grid)
 
 
 def minimax_m3(config: Config) -> VisionTransformer:
