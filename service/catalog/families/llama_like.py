@@ -216,3 +216,14 @@ def tied_llama(config: Config) -> Facts:
     bias = config.flag("attention_bias", "use_bias")
     mixer = with_biases(attention(size), inputs=bias, output=bias)
     return facts(config, size, mixer, dense(config, size, bias=config.flag("mlp_bias")), tied=True)
+
+
+def muse_glimmer(config: Config) -> Facts:
+    """Muse Glimmer: gated attention, norms over heads without weights, a window but each fourth."""
+    size = shape(config)
+    bias = config.flag("attention_bias")
+    gated = replace(
+        with_biases(attention(size), inputs=bias, output=bias), gate=size.heads * size.head_dim
+    )
+    mixer = windowed(config, gated, layer_pattern(config, every(4)))
+    return facts(config, size, mixer, dense(config, size), norms=FOUR_NORMS)

@@ -139,6 +139,7 @@ WRAPPERS: Mapping[str, Wrapper] = {
         towers=mllama_towers,
         classes={VISION_SECTION: "mllama_vision_model"},
     ),
+    "muse_glimmer": around("muse_glimmer_text", "muse_glimmer_vision", projectors.muse_glimmer),
     "paligemma": around("gemma", "siglip_vision_model", projectors.paligemma, merged_patches()),
     "qwen2_5_omni": replace(OMNI, inner="thinker_config", note=THINKER_NOTE),
     "qwen2_5_omni_thinker": OMNI,

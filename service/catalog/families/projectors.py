@@ -171,6 +171,15 @@ def kimi(config: Config, vision: int, text: int) -> Tensors:
     return (*scale("pre_norm", vision, bias=bias), *stacked(inner, inner, text, bias=bias))
 
 
+def muse_glimmer(config: Config, vision: int, text: int) -> Tensors:
+    """Muse Glimmer: an adapter of two layers over merged patches, and a projection."""
+    merge = config.section("vision_config").integer("merge_size", default=2)
+    inputs = config.integer("out_hidden_size", default=vision * merge**2)
+    inner = config.integer("projector_hidden_size", default=text)
+    adapter = stacked(inputs, inner, inner, bias=False)
+    return (*adapter, *linear("vision_projection", text, inner, bias=False))
+
+
 def minimax_m3(config: Config, vision: int, text: int) -> Tensors:
     """MiniMax M3: two layers over patches, two more over merged patches."""
     section = config.section("vision_config").section("img_token_compression_config")

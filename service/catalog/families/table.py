@@ -147,6 +147,7 @@ FAMILIES: Mapping[str, Builder] = {
     "modernbert": encoder.modernbert,
     "mpt": plain.mpt,
     "mt5": encoder_decoder.mt5,
+    "muse_glimmer_text": llama_like.muse_glimmer,
     "nemotron": plain.nemotron,
     "nemotron-nas": uneven.nemotron_nas,
     "nemotron_h": hybrid.nemotron_h,

@@ -205,6 +205,19 @@ def moonvit(config: Config) -> VisionTransformer:
     )
 
 
+def muse_glimmer(config: Config) -> VisionTransformer:
+    """Muse Glimmer: patches over two frames, learned positions, norms before and behind."""
+    shape = basic(config)
+    frames = config.integer("patch_temporal", default=2)
+    rows = config.integer("pos_emb_height", default=32)
+    return replace(
+        shape,
+        patch_values=frames * shape.patch_values,
+        position_rows=rows * config.integer("pos_emb_width", default=32),
+        leading_norm=True,
+    )
+
+
 def minimax_m3(config: Config) -> VisionTransformer:
     """MiniMax M3: CLIP's blocks over frames with rotary positions, no norm behind them."""
     inner = config.section("img_token_compression_config")
@@ -245,6 +258,7 @@ VISION: Mapping[str, Callable[[Config], VisionTransformer]] = {
     "llama4_vision_model": llama4,
     "minimax_m3_vision": minimax_m3,
     "moonvit": moonvit,
+    "muse_glimmer_vision": muse_glimmer,
     "pixtral": pixtral,
     "qwen2_5_vl_vision": qwen2_5_vl,
     "qwen2_vl_vision": qwen2_vl,
