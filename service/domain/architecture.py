@@ -9,6 +9,7 @@ from typing import Literal
 
 from service.domain.caches import Source
 from service.domain.feed_forward import FeedForward
+from service.domain.manners import BlockForm, EndsForm
 from service.domain.mixers import Mixer
 from service.domain.precision import Declared
 from service.domain.tensors import Tensors, elements
@@ -34,6 +35,7 @@ class LayerKind:
     feed_forwards: tuple[FeedForward, ...] = ()
     others: Tensors = ()
     shared: bool = False
+    form: BlockForm = field(default_factory=BlockForm)
 
     def tensors(self) -> Tensors:
         """Weights of one such block."""
@@ -107,6 +109,7 @@ class Architecture:
     declared_quantization  what the checkpoint says of its own weights
     stored               the tensors of a file that was given, whose bytes then count
     family_is_assumed    an unknown family was read as a plain decoder
+    ends                 what surrounds the blocks does
     shape_is_assumed     only the size was given: caches and activations follow a typical shape
     """
 
@@ -130,6 +133,7 @@ class Architecture:
     stored: StoredFile | None = None
     shape_is_assumed: bool = False
     family_is_assumed: bool = False
+    ends: EndsForm = field(default_factory=EndsForm)
     notes: tuple[str, ...] = field(default=())
 
     @property

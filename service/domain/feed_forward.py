@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from service.domain.manners import Activation
 from service.domain.tensors import Kind, Tensors, matrix, norm, vector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseFeedForward:
-    """Two matrices, or three where a gate multiplies (SwiGLU, GeGLU)."""
+    """Two matrices, or three where a gate multiplies (SwiGLU, GeGLU).
+
+    joined         gate and up come from one matrix in the published code
+    inner_dropout  a dropout between the activation and the last matrix
+    """
 
     hidden_size: int
     width: int
     gated: bool = True
     up_bias: bool = False
     down_bias: bool = False
+    activation: Activation = "silu"
+    joined: bool = False
+    inner_dropout: bool = False
 
     def tensors(self) -> Tensors:
         """Weights of the feed-forward."""
@@ -60,6 +68,8 @@ class MixtureOfExperts:
     dense_width: int = 0
     latent_size: int = 0
     latent_norm: bool = False
+    activation: Activation = "silu"
+    joined: bool = True
 
     def tensors(self) -> Tensors:
         """Weights of router, routed experts and shared experts."""

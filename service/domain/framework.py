@@ -10,16 +10,32 @@ from service.domain.profiles import Spread, version_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogitCopies:
+    """Bytes a logit that live at the end of the forward pass and at the peak of the backward.
+
+    half            logits computed in 16 bit and raised to fp32 for the loss
+    single          logits computed in fp32
+    autocast_as_is, half_as_is   logits computed in 16 bit and not raised by the model: with
+                    autocast the loss raises them, without it stays in 16 bit
+    """
+
+    half: tuple[float, ...]
+    single: tuple[float, ...]
+    autocast_as_is: tuple[float, ...]
+    half_as_is: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrameworkProfile:
     """Constants of one version range.
 
-    logit_bytes  bytes a logit that live at the peak of the backward of the loss, by implementation
+    logit_bytes  copies of the logits by implementation of the loss
     fsdp_version  which of torch's two implementations `fsdp` means
     accumulates_unsharded  gradients are summed before they are reduced over the ranks
     """
 
     since: str
-    logit_bytes: Mapping[str, float]
+    logit_bytes: Mapping[str, LogitCopies]
     sources: Mapping[str, str]
     fsdp_version: Literal[1, 2] = 2
     accumulates_unsharded: bool = False

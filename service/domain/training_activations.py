@@ -1,218 +1,257 @@
-"""What autograd keeps of a forward pass, per block and per kind of part."""
+"""What autograd keeps of a forward pass: a run's regime, and the tape of each of its parts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
-from service.domain.adapters import is_adapted
-from service.domain.architecture import LayerKind, counts, kind_occurrences
-from service.domain.feed_forward import DenseFeedForward, FeedForward, MixtureOfExperts
-from service.domain.mixers import Attention, Indexer, Mixer, StateMixer
-from service.domain.questions import TrainingRun
+from service.domain.adapters import ALL_LINEAR, target_names
+from service.domain.architecture import LayerKind, Tower
+from service.domain.feed_forward import MixtureOfExperts
+from service.domain.mixers import Attention
+from service.domain.questions import Lora, TrainingRun
+from service.domain.ranks import rank_part
+from service.domain.tape import (
+    Adapters,
+    Kernel,
+    Point,
+    Regime,
+    Walk,
+    back_walk,
+    block_walk,
+    front_walk,
+)
+from service.domain.tensors import elements
 from service.domain.training_states import regime_widths
+from service.domain.units import ceil_div
 
 FP32_BYTES = 4
+HALF_BYTES = 2
 IDS_AND_LABELS_BYTES = 16
-NORM_STATISTICS_BYTES = 4
+ROTARY_TABLES = 2
+
+
+def regime_of(run: TrainingRun) -> Regime:
+    """In which types a run computes, what trains, and by which kernel it attends.
+
+    Sharded runs gather 16-bit weights and compute in them without autocast; adapters in fp32 beside
+    16-bit weights need autocast, as the Trainer sets it.
+    Source: torch `distributed/fsdp`, MixedPrecisionPolicy; transformers `trainer.py`.
+    """
+    compute, lora = regime_widths(run).compute, run.lora
+    common = Regime(
+        weight=compute,
+        other=compute,
+        kernel=kernel(run, compute),
+        accumulating=run.optimizer_in_backward
+        or (run.gradient_accumulation > 1 and run.shards == 1),
+        fused=run.compiled,
+    )
+    if lora is not None:
+        adapters = adapters_of(lora)
+        return replace(
+            common,
+            other=FP32_BYTES if lora.fp32_residual else compute,
+            autocast=compute == HALF_BYTES and adapters.width > compute,
+            trained=False,
+            adapters=adapters,
+            packed=run.quantization.quantizes,
+        )
+    if run.regime == "amp" and compute == HALF_BYTES and run.shards == 1:
+        return replace(common, weight=FP32_BYTES, other=FP32_BYTES, autocast=True)
+    return common
+
+
+def adapters_of(lora: Lora) -> Adapters:
+    """The low-rank pairs of a run."""
+    return Adapters(
+        targets=target_names(lora.targets),
+        everywhere=ALL_LINEAR in lora.targets,
+        rank=lora.rank,
+        width=lora.precision.bits // 8,
+        decomposed=lora.dora,
+    )
+
+
+def kernel(run: TrainingRun, compute: int) -> Kernel:
+    """The attention kernel: flash takes 16 bit, the memory-efficient one fp32.
+
+    Source: torch 2.13 `native/transformers/cuda/sdp_utils.cpp`.
+    """
+    if run.attention == "eager":
+        return "eager"
+    return "flash" if compute == HALF_BYTES else "mem-efficient"
+
+
+def is_masked(run: TrainingRun, kind: LayerKind) -> bool:
+    """Whether a block's window is shorter than the sequence, so that a mask is written out.
+
+    Source: transformers 5.23 `masking_utils.py`, _ignore_causal_mask_sdpa.
+    """
+    return any(
+        isinstance(mixer, Attention) and 0 < mixer.window_tokens <= run.sequence_tokens
+        for mixer in kind.mixers
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
-    """Coefficients of one compute regime, in bytes a value.
+class Part:
+    """The front, a block or the back of a run, in bytes.
 
-    norm      of the hidden size, for one trained norm with the casts of the linears behind it
-    frozen_norm  the same when the weights are frozen
-    gated, plain  of the feed-forward's width when its weights train
-    frozen    of the feed-forward's width when they are frozen
-    element   bytes of a computed value
-    checkpoint  bytes of a hidden value that full checkpointing keeps of a block
-    final_norm  of the hidden size, outside the blocks
+    kept            until its backward under the run's checkpointing
+    casts           16-bit copies of its weights, made in its forward
+    gradient_bytes  of its weights
+    live, so_far    largest moment of its backward: all of this part, and its gradients by then
     """
 
-    norm: int
-    frozen_norm: int
-    gated: int
-    plain: int
-    frozen: int
-    element: int
-    checkpoint: int
-    final_norm: int
+    kept: int
+    casts: int
+    gradient_bytes: int
+    live: int
+    so_far: int
+
+    def of_rank(self, held: int, whole: int) -> Part:
+        """The same part where a rank holds some of its weights only."""
+        if held == whole:
+            return self
+        return replace(
+            self,
+            casts=ceil_div(self.casts * held, whole),
+            gradient_bytes=ceil_div(self.gradient_bytes * held, whole),
+            so_far=ceil_div(self.so_far * held, whole),
+        )
 
 
-SIXTEEN_BIT = Keeping(
-    norm=8, frozen_norm=4, gated=8, plain=4, frozen=6, element=2, checkpoint=2, final_norm=8
-)
-AUTOCAST = Keeping(
-    norm=13, frozen_norm=4, gated=8, plain=4, frozen=6, element=2, checkpoint=4, final_norm=14
-)
-SINGLE = Keeping(
-    norm=12, frozen_norm=8, gated=16, plain=8, frozen=12, element=4, checkpoint=4, final_norm=12
-)
-"""Source: allocator replay of transformers 5.23.0 with torch 2.13.0: Llama blocks keep
-16h + 8 + 8f + A (bf16), 26h + 8 + 8f + A (autocast over fp32 weights), 24h + 8 + 16f + A (fp32)."""
+def moment(points: tuple[Point, ...], tokens: int, sequence: int) -> Point:
+    """The largest of some moments."""
+    return max(points, key=lambda point: point.at(tokens, sequence))
 
 
-def keeping(run: TrainingRun) -> Keeping:
-    """Coefficients of a run's regime."""
-    if regime_widths(run).compute >= FP32_BYTES:
-        return SINGLE
-    sharded = run.shards > 1
-    return AUTOCAST if run.regime == "amp" and not sharded else SIXTEEN_BIT
-
-
-def attention_bytes(run: TrainingRun, mixer: Mixer) -> int:
-    """Kept by one attention for each token. [B]
-
-    A = 4q + 4k + 4a (flash, 16 bit);  8q + 6·a·s (eager, 16 bit);  16q + 4·a·s (fp32 with groups)
-
-    q, k  elements of queries and of keys a token   a  heads   s  sequence tokens
-
-    A mixer with a state keeps what its operators hand on, and no scores.
-    """
-    if isinstance(mixer, StateMixer | Indexer):
-        return keeping(run).element * mixer.kept_width
-    query, key, heads, sequence = (
-        mixer.query_width,
-        mixer.kv_width,
-        mixer.heads,
-        run.sequence_tokens,
-    )
-    single = keeping(run).element == FP32_BYTES
-    grouped = isinstance(mixer, Attention) and mixer.kv_heads != mixer.heads
-    if run.attention == "eager":
-        kept = 16 * query + 4 * heads * sequence if single else 8 * query + 6 * heads * sequence
-    elif single:
-        kept = 16 * query + 4 * heads * sequence if grouped else 8 * query + 8 * key + 4 * heads
-    else:
-        kept = 4 * query + 4 * key + 4 * heads
-    return kept + _head_norm_bytes(run, mixer)
-
-
-def _head_norm_bytes(run: TrainingRun, mixer: Mixer) -> int:
-    if not isinstance(mixer, Attention) or not mixer.query_norm:
-        return 0
-    copies = 8 if keeping(run).element == FP32_BYTES else 6
-    return copies * (mixer.query_width + mixer.kv_width) + 4 * (mixer.heads + mixer.kv_heads)
-
-
-def feed_forward_bytes(run: TrainingRun, part: FeedForward) -> int:
-    """Kept by one feed-forward for each token: its gate, its activation, up and product. [B]"""
-    kept = keeping(run)
-    trained = kept.gated if part.gated else kept.plain
-    width = kept.frozen if run.lora is not None and part.gated else trained
-    if isinstance(part, DenseFeedForward):
-        return width * part.width
-    hidden = 2 * kept.element * part.hidden_size
-    routed = part.active_experts * (hidden + width * part.width)
-    return routed + width * (part.shared_width + part.dense_width)
-
-
-def adapter_input_bytes(run: TrainingRun, kind: LayerKind) -> int:
-    """Inputs and low-rank products that adapted linears keep for each token. [B]
-
-    2·(c + k) a linear of c inputs and rank k, under autocast
-    """
-    lora = run.lora
-    if lora is None:
-        return 0
-    adapted = [tensor for tensor in kind.tensors() if is_adapted(tensor, lora.targets)]
-    mixtures = [part for part in kind.feed_forwards if isinstance(part, MixtureOfExperts)]
-    share = max((part.active_experts for part in mixtures), default=1)
-    return sum(
-        2 * (tensor.columns + lora.rank) * (share if tensor.kind == "expert" else 1)
-        for tensor in adapted
+def part(run: TrainingRun, walk: Walk, kept: int | None = None, again: int = 0) -> Part:
+    """A part of a run; `kept` and what of it is `again` in the walk where it is checkpointed."""
+    tokens, sequence = run.tokens, run.sequence_tokens
+    largest = moment(walk.backward, tokens, sequence)
+    whole = walk.kept.at(tokens, sequence)
+    return Part(
+        kept=whole if kept is None else kept,
+        casts=walk.casts.fixed,
+        gradient_bytes=walk.gradient_bytes,
+        live=largest.live.at(tokens, sequence) + (0 if kept is None else kept - again),
+        so_far=largest.gradient_bytes,
     )
 
 
-def block_bytes(run: TrainingRun, kind: LayerKind) -> int:
-    """Kept for backward by one block, for all tokens of a micro-batch. [B]
+def block_part(run: TrainingRun, regime: Regime, kind: LayerKind, hidden_size: int) -> Part:
+    """What one block of a run keeps and how its backward passes. [B]
 
-    saved = T·(2·(x·h + 4) + A + f-part + adapters)
+    saved = Σ over its tensors of what autograd keeps, each storage once
 
-    T  tokens   h  hidden size   x  copies around a norm   A  attention
-
-    Holds when:  norms and activations are the eager ones of transformers; dropout is 0.
-    Source:      allocator replay, see the coefficients above.
-    Checked by:  Llama 3.1 8B, bf16, flash, one token: 65,536 + 8 + 114,688 + 20,608 bytes.
+    Holds when:  layers are the ones of transformers, operation by operation.
+    Source:      allocator replay of transformers 5.23.0 with torch 2.13.0; `tape`.
+    Checked by:  Llama 3.1 8B, bf16, flash, one token: 16h + 8 + 8f + 4q + 4k + 4a = 200,840 bytes.
     """
-    kept, hidden = keeping(run), run.model.hidden_size
-    norm = kept.norm if run.lora is None else kept.frozen_norm
-    per_token = 2 * (norm * hidden + NORM_STATISTICS_BYTES) + adapter_input_bytes(run, kind)
-    per_token += sum(attention_bytes(run, mixer) for mixer in kind.mixers)
-    per_token += sum(feed_forward_bytes(run, part) for part in kind.feed_forwards)
-    return per_token * run.tokens
+    if regime.kernel != "eager" and is_masked(run, kind):
+        regime = replace(regime, masked=True)
+    walk = block_walk(kind, hidden_size, regime)
+    kept = CHECKPOINTED[run.activation_checkpointing](run, regime, kind, hidden_size)
+    entry = walk.kept_input.at(run.tokens, run.sequence_tokens)
+    whole = elements(kind.tensors())
+    held = sum(rank_part(tensor, run.split).elements for tensor in kind.tensors())
+    return part(run, walk, kept, again=entry if kept is not None else 0).of_rank(held, whole)
 
 
-def selective_block_bytes(run: TrainingRun, kind: LayerKind) -> int:
-    """Kept by one block when every second matrix product is recomputed: 8h + 2k + 2f a token. [B]
+def _all_of_it(run: TrainingRun, regime: Regime, kind: LayerKind, hidden_size: int) -> None:
+    del run, regime, kind, hidden_size
+
+
+def _input_only(run: TrainingRun, regime: Regime, kind: LayerKind, hidden_size: int) -> int:
+    del kind
+    return regime.other * hidden_size * run.tokens
+
+
+def _every_second_product(
+    run: TrainingRun, regime: Regime, kind: LayerKind, hidden_size: int
+) -> int:
+    """Input, attention's output, and the results of every second product: 8h + 2k + 2f a token.
 
     Source: torchtitan `distributed/activation_checkpoint.py`, per-operator policy.
     """
-    key = sum(mixer.kv_width for mixer in kind.mixers)
-    width = sum(
+    width = sum(2 * mixer.query_width + mixer.kv_width for mixer in kind.mixers)
+    width += sum(
         part.active_experts * part.width if isinstance(part, MixtureOfExperts) else part.width
         for part in kind.feed_forwards
     )
-    scale = keeping(run).element // 2
-    return scale * (8 * run.model.hidden_size + 2 * key + 2 * width) * run.tokens
+    return regime.compute * (2 * hidden_size + width) * run.tokens
 
 
-def checkpointed_block_bytes(run: TrainingRun) -> int:
-    """Kept of one fully checkpointed block: its input, fp32 in a model prepared for k-bit. [B]"""
-    prepared = run.lora is not None and run.lora.fp32_residual
-    width = FP32_BYTES if prepared else keeping(run).checkpoint
-    return width * run.model.hidden_size * run.tokens
+CHECKPOINTED: Mapping[str, Callable[[TrainingRun, Regime, LayerKind, int], int | None]] = {
+    "none": _all_of_it,
+    "selective": _every_second_product,
+    "full": _input_only,
+}
 
 
-def kept_block_bytes(run: TrainingRun, kind: LayerKind) -> int:
-    """Kept of one block until its backward, under the run's checkpointing. [B]"""
-    if run.activation_checkpointing == "full":
-        return checkpointed_block_bytes(run)
-    if run.activation_checkpointing == "selective":
-        return selective_block_bytes(run, kind)
-    return block_bytes(run, kind)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """All parts of a run in the order of its forward pass.
+
+    front    before the first block
+    blocks   an encoder's first, then the decoder's
+    back     behind the last block, logits apart
+    around   kept once for all blocks
+    """
+
+    front: Part
+    blocks: tuple[Part, ...]
+    back: Part
+    around: int
+
+    @property
+    def kept(self) -> int:
+        """Kept at the end of the forward pass, logits apart. [B]"""
+        blocks = sum(block.kept for block in self.blocks)
+        return self.front.kept + blocks + self.back.kept + self.around
 
 
-def saved_bytes(run: TrainingRun) -> int:
-    """Kept by all blocks and by what surrounds them at the end of the forward pass. [B]"""
-    occurrences = kind_occurrences(run.model)
-    blocks = sum(
-        kept_block_bytes(run, kind) * times
-        for kind, times in zip(run.model.layer_kinds, occurrences, strict=True)
+def parts(run: TrainingRun) -> Parts:
+    """Every part of a run."""
+    regime, model = regime_of(run), run.model
+    stacks = [(t.hidden_size, t.layer_kinds, t.layer_order) for t in text_encoders(run)]
+    stacks.append((model.hidden_size, model.layer_kinds, model.layer_order))
+    blocks: list[Part] = []
+    for hidden, kinds, order in stacks:
+        each = [block_part(run, regime, kind, hidden) for kind in kinds]
+        blocks.extend(each[index] for index in order)
+    return Parts(
+        front=part(run, front_walk(model, regime)),
+        blocks=tuple(blocks),
+        back=part(run, back_walk(model, regime)),
+        around=around_bytes(run, regime),
     )
-    kept, hidden = keeping(run), run.model.hidden_size
-    final = kept.final_norm if run.lora is None else kept.frozen_norm
-    around = (final * hidden + NORM_STATISTICS_BYTES + IDS_AND_LABELS_BYTES) * run.tokens
-    return blocks + around
 
 
-def largest_block_bytes(run: TrainingRun) -> int:
-    """Kept by the block that keeps most, when it is computed in full. [B]"""
-    return max((block_bytes(run, kind) for kind in run.model.layer_kinds), default=0)
+def text_encoders(run: TrainingRun) -> tuple[Tower, ...]:
+    """Encoders whose input is as long as the sequence: those of text."""
+    return tuple(tower for tower in run.model.towers if tower.modality == "text")
 
 
-def block_gradient_bytes(run: TrainingRun) -> int:
-    """Gradients of activations that live while one block is walked back: (e·h + 2e·f)·T. [B]"""
-    element = keeping(run).element
-    width = 0
-    for kind in run.model.layer_kinds:
-        for part in kind.feed_forwards:
-            copies = 2 if part.gated else 1
-            width = max(width, copies * element * part.active_width)
-    return (element * run.model.hidden_size + width) * run.tokens
+def around_bytes(run: TrainingRun, regime: Regime) -> int:
+    """Kept once for all blocks: ids and labels, position tables, an eager or windowed mask. [B]"""
+    rotated = [
+        mixer
+        for kind in run.model.layer_kinds
+        for mixer in kind.mixers
+        if isinstance(mixer, Attention) and mixer.rotation != "none"
+    ]
+    head = max((mixer.head_dim for mixer in rotated), default=0)
+    tables = ROTARY_TABLES * head * regime.other * run.sequence_tokens
+    return IDS_AND_LABELS_BYTES * run.tokens + tables + mask_bytes(run, regime)
 
 
-def weight_cast_bytes(run: TrainingRun) -> int:
-    """16-bit copies of fp32 weights that autocast keeps until backward has used them. [B]"""
-    if run.regime != "amp" or run.lora is not None or keeping(run) is not AUTOCAST:
-        return 0
-    matrices = sum(t.elements for t in counts(run.model).bill if t.linear and t.kind != "embedding")
-    tied = sum(t.elements for t in run.model.embeddings if t.linear) if run.model.tied else 0
-    return 2 * (matrices + tied)
-
-
-def recomputed_block_bytes(run: TrainingRun) -> int:
-    """What one block adds again while it is recomputed for its backward. [B]"""
-    if run.activation_checkpointing == "none":
-        return 0
-    return largest_block_bytes(run)
+def mask_bytes(run: TrainingRun, regime: Regime) -> int:
+    """A mask of s × s for every sequence: of the compute type when eager, of bytes in a window."""
+    square = run.tokens * run.sequence_tokens
+    if regime.kernel == "eager":
+        return square * regime.other
+    masked = any(is_masked(run, kind) for kind in run.model.layer_kinds)
+    return square if masked else 0

@@ -23,7 +23,8 @@ from service.domain.results import (
     Value,
 )
 from service.domain.training_limits import training_limits
-from service.domain.training_phases import phases, run_logit_width
+from service.domain.training_logits import logit_widths
+from service.domain.training_phases import phases
 from service.domain.training_resolving import resolved_training
 from service.domain.training_sharding import host_bytes
 from service.domain.units import bytes_of_gib
@@ -127,7 +128,7 @@ def term_values(run: TrainingRun, name: str) -> dict[str, Value]:
         "logits": {
             "tokens": run.tokens,
             "vocabulary": run.model.vocabulary_size,
-            "bytes_per_logit": run_logit_width(run),
+            "bytes_per_logit": max(logit_widths(run)),
         },
         "sharding_buffers": {"sharding": run.sharding},
     }

@@ -3,58 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from service.domain.architecture import Output, counts
+from service.domain.architecture import counts
 from service.domain.questions import TrainingRun
 from service.domain.ranks import waiting_share_bytes
 from service.domain.tensors import elements
-from service.domain.training_activations import (
-    block_gradient_bytes,
-    checkpointed_block_bytes,
-    largest_block_bytes,
-    recomputed_block_bytes,
-    saved_bytes,
-    weight_cast_bytes,
-)
+from service.domain.training_activations import FP32_BYTES, Parts, parts, regime_of
+from service.domain.training_logits import logit_peak_bytes
 from service.domain.training_sharding import (
+    FSDP,
+    SHARDS_GRADIENTS,
     Phase,
     adapters_on_card,
     gradients_on_card,
     head_elements,
+    is_sharded,
     master_on_card,
     optimizer_states_on_card,
+    root_elements,
     sharding_buffer_bytes,
     weights_on_card,
     workspace_on_card,
 )
-from service.domain.training_states import gradient_width, regime_widths
+from service.domain.training_states import gradient_width
 from service.domain.units import ceil_div
 
 Bytes = Mapping[str, int]
-WORDS: frozenset[Output] = frozenset({"tokens", "scores"})
-"""Outputs that are scores of words, over which a loss is taken."""
-
-
-def logit_bytes(run: TrainingRun) -> int:
-    """Logits and their copies at the peak of the loss. [B]
-
-    M_l = T·V·β
-
-    T  tokens of a micro-batch   V  vocabulary   β  bytes a logit, by framework and implementation
-
-    Holds when:  the model scores words, and the loss takes the whole batch at once; chunked ones
-                 have a smaller β.
-    Source:      config/frameworks; transformers `loss/loss_utils.py`.
-    Checked by:  8,192 tokens, V 128,256, β 12: 12,607,881,216 bytes.
-    """
-    if run.model.output not in WORDS:
-        return 0
-    return round(run.tokens * run.model.vocabulary_size * run_logit_width(run))
-
-
-def run_logit_width(run: TrainingRun) -> float:
-    """Bytes a logit of the run's loss."""
-    return run.framework_profile.logit_bytes[run.loss]
+SORTED_ROWS = 3072
+SORT_BYTES = 48
 
 
 def steady(run: TrainingRun) -> dict[str, int]:
@@ -72,82 +49,108 @@ def kept_gradient_bytes(run: TrainingRun) -> int:
     return gradients_on_card(run) if run.gradient_accumulation > 1 else 0
 
 
-def waiting_bytes(run: TrainingRun) -> int:
-    """Kept by the micro-batches of a pipeline stage that wait for their backward. [B]"""
-    return waiting_share_bytes(run, saved_bytes(run))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Activations, logits and gradients at a moment between forward and optimizer."""
+
+    activations: int
+    gradients: int
+    logits: int = 0
+
+    @property
+    def total(self) -> int:
+        """All together."""
+        return self.activations + self.gradients + self.logits
 
 
-def loss_phase(run: TrainingRun) -> Bytes:
-    """Forward pass done, the loss walked back: all that was saved, and the logits' copies."""
-    return {
-        **steady(run),
-        "gradients": kept_gradient_bytes(run),
-        "activations": saved_bytes(run) + waiting_bytes(run) + weight_cast_bytes(run),
-        "logits": logit_bytes(run),
-        "sharding_buffers": sharding_buffer_bytes(run, "loss"),
-        "dequantization": dequantization_bytes(run),
-    }
+def loss_moments(run: TrainingRun, found: Parts) -> tuple[Moment, Moment]:
+    """The end of the forward pass, and the backward of the loss.
+
+    Autocast keeps every cast of the forward pass until it ends, checkpointed blocks' too.
+    Source: torch `aten/src/ATen/autocast_mode.cpp`, cached_cast.
+    """
+    standing = kept_gradient_bytes(run)
+    casts = 0
+    if run.activation_checkpointing != "none":
+        casts = sum(block.casts for block in found.blocks)
+    forward, backward = logit_peak_bytes(run)
+    return (
+        Moment(activations=found.kept + casts, gradients=standing, logits=forward),
+        Moment(activations=found.kept, gradients=standing, logits=backward),
+    )
 
 
-def backward_start_phase(run: TrainingRun) -> Bytes:
-    """The last block walked back: everything saved, the head's gradient, one block's gradients."""
-    head = 0 if run.lora else head_elements(run) * regime_widths(run).compute
-    return {
-        **steady(run),
-        "gradients": kept_gradient_bytes(run) or head,
-        "activations": saved_bytes(run)
-        + waiting_bytes(run)
-        + weight_cast_bytes(run)
-        + recomputed_block_bytes(run)
-        + block_gradient_bytes(run),
-        "sharding_buffers": sharding_buffer_bytes(run, "backward"),
-        "dequantization": dequantization_bytes(run),
-    }
+def block_moments(run: TrainingRun, found: Parts) -> Moment:
+    """The largest moment while the head and the blocks are walked back, from last to first."""
+    standing, width = kept_gradient_bytes(run), GradientWidth.of(run)
+    before = found.kept - found.back.kept
+    best = Moment(
+        activations=before + found.back.live,
+        gradients=standing or width.fresh(found.back.so_far),
+    )
+    done = width.fresh(found.back.gradient_bytes)
+    for block in reversed(found.blocks):
+        before -= block.kept
+        live, gradients = before + block.live, standing or done + width.fresh(block.so_far)
+        if live + gradients > best.total:
+            best = Moment(activations=live, gradients=gradients)
+        done += width.settled(block.gradient_bytes)
+    return best
 
 
-def backward_end_phase(run: TrainingRun) -> Bytes:
-    """The first block walked back: almost all gradients, and what this one block keeps."""
-    first = largest_block_bytes(run) + block_gradient_bytes(run) + checkpointed_block_bytes(run)
-    return {
-        **steady(run),
-        "gradients": max(kept_gradient_bytes(run), _gradients_before_last_block(run)),
-        "activations": first + waiting_bytes(run),
-        "sharding_buffers": sharding_buffer_bytes(run, "backward"),
-        "dequantization": dequantization_bytes(run),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradientWidth:
+    """Bytes of a gradient as it stays and as it is computed, and the ranks that share it."""
+
+    stays: int
+    computed: int
+    ranks: int
+
+    @staticmethod
+    def of(run: TrainingRun) -> GradientWidth:
+        """Of a run."""
+        regime = regime_of(run)
+        computed = regime.adapters.width if regime.adapters else regime.weight
+        ranks = run.shards if is_sharded(run, SHARDS_GRADIENTS) else 1
+        return GradientWidth(stays=gradient_width(run), computed=computed, ranks=ranks)
+
+    def fresh(self, size: int) -> int:
+        """A gradient that is not yet reduced over the ranks."""
+        return size if self.ranks > 1 else size * self.stays // self.computed
+
+    def settled(self, size: int) -> int:
+        """A gradient that has been reduced."""
+        return ceil_div(size * self.stays // self.computed, self.ranks)
 
 
-def _gradients_before_last_block(run: TrainingRun) -> int:
-    if run.lora is not None:
-        return gradients_on_card(run)
-    missing = max(counts(run.model).kind_totals, default=0)
-    if not run.model.tied:
-        missing += elements(run.model.embeddings)
-    return max(0, gradients_on_card(run) - ceil_div(missing * gradient_width(run), run.shards))
+def front_moment(run: TrainingRun, found: Parts) -> Moment:
+    """The tables' gradient: at once with the head's where they are tied, which is then their sum.
+
+    2·E·w beside all gradients where tied (E·w under autocast), h·T where not
+
+    E  elements of the table   w  bytes of a gradient   T  tokens   h  hidden size
+
+    Holds when:  gradients are dense; over 3,072 tokens the kernel sorts rows and sums in fp32.
+    Source:      allocator replay; torch 2.13 `native/cuda/Embedding.cu`, embedding_dense_backward.
+    Checked by:  GPT-2, bf16: 2 · 38,597,376 · 2 = 154,389,504 bytes.
+    """
+    regime, tables = regime_of(run), elements(run.model.embeddings)
+    live = found.around + found.front.live
+    if regime.trained and tables:
+        if run.tokens > SORTED_ROWS:
+            live += (FP32_BYTES * run.model.hidden_size + SORT_BYTES) * run.tokens
+        if run.shards == 1:
+            copies = (1 if regime.autocast else 2) if run.model.tied else 0
+            live += max(copies, 1 if regime.accumulating else 0) * head_elements(run) * regime.other
+    return Moment(activations=live, gradients=before_the_tables(run))
 
 
-def root_gradient_phase(run: TrainingRun) -> Bytes:
-    """The tables' gradient, unsharded where weights are sharded, doubled where they are tied."""
-    tied = 0
-    if run.model.tied and run.lora is None and run.shards == 1:
-        tied = 2 * head_elements(run) * regime_widths(run).compute
-    gradient = tied or checkpointed_block_bytes(run)
-    return {
-        **steady(run),
-        "gradients": gradients_on_card(run),
-        "activations": gradient + waiting_bytes(run),
-        "sharding_buffers": sharding_buffer_bytes(run, "root-gradient"),
-    }
-
-
-def optimizer_phase(run: TrainingRun) -> Bytes:
-    """Gradients complete, the optimizer steps."""
-    return {
-        **steady(run),
-        "gradients": gradients_on_card(run),
-        "optimizer_workspace": workspace_on_card(run),
-        "sharding_buffers": sharding_buffer_bytes(run, "optimizer"),
-    }
+def before_the_tables(run: TrainingRun) -> int:
+    """Gradients that stand when the tables' own arrives; sharded ones are still reduced. [B]"""
+    whole = gradients_on_card(run)
+    if run.lora is not None or run.shards == 1 or not is_sharded(run, FSDP):
+        return whole
+    return max(0, whole - root_elements(run) * gradient_width(run) // run.shards)
 
 
 def dequantization_bytes(run: TrainingRun) -> int:
@@ -161,12 +164,36 @@ def dequantization_bytes(run: TrainingRun) -> int:
     return 2 * max(packed, default=0)
 
 
+def phase(run: TrainingRun, name: Phase, found: Moment, waiting: int) -> tuple[Phase, Bytes]:
+    """A phase with all that is alive in it, the micro-batches that wait for their backward too."""
+    return name, {
+        **steady(run),
+        "gradients": found.gradients,
+        "activations": found.activations + waiting,
+        "logits": found.logits,
+        "sharding_buffers": sharding_buffer_bytes(run, name),
+        "dequantization": dequantization_bytes(run) if name != "root-gradient" else 0,
+    }
+
+
+def optimizer_phase(run: TrainingRun) -> tuple[Phase, Bytes]:
+    """Gradients complete, the optimizer steps."""
+    return "optimizer", {
+        **steady(run),
+        "gradients": gradients_on_card(run),
+        "optimizer_workspace": workspace_on_card(run),
+        "sharding_buffers": sharding_buffer_bytes(run, "optimizer"),
+    }
+
+
 def phases(run: TrainingRun) -> tuple[tuple[Phase, Bytes], ...]:
     """All phases of a step in their order."""
+    found = parts(run)
+    waiting = waiting_share_bytes(run, found.kept)
+    loss = max(loss_moments(run, found), key=lambda moment: moment.total)
     return (
-        ("loss", loss_phase(run)),
-        ("backward", backward_start_phase(run)),
-        ("backward", backward_end_phase(run)),
-        ("root-gradient", root_gradient_phase(run)),
-        ("optimizer", optimizer_phase(run)),
+        phase(run, "loss", loss, waiting),
+        phase(run, "backward", block_moments(run, found), waiting),
+        phase(run, "root-gradient", front_moment(run, found), waiting),
+        optimizer_phase(run),
     )

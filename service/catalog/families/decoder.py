@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from service.domain.architecture import Architecture, LayerKind, Output, Tower
 from service.domain.feed_forward import FeedForward
+from service.domain.manners import BlockForm, EndsForm
 from service.domain.mixers import Mixer
 from service.domain.tensors import Tensors, matrix, norm, vector
 
@@ -57,6 +58,7 @@ class Facts:
     head_extras          what a head has beside the norm and the output matrix
     output               what the model yields
     shared_group         of a layer by its index: layers of one group share their weights
+    form, ends           how blocks and what surrounds them compute
     checkpoint_extras    name and elements of what the files hold beside the model
     notes                what a reader should know about how the config was read
     """
@@ -82,6 +84,8 @@ class Facts:
     output: Output = "tokens"
     shared_group: Callable[[int], int] | None = None
     context_limit: int | None = None
+    form: BlockForm = field(default_factory=BlockForm)
+    ends: EndsForm = field(default_factory=EndsForm)
     checkpoint_extras: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -100,6 +104,7 @@ def decoder(facts: Facts, name: str, family: str) -> Architecture:
         head=_head(facts),
         tied=facts.tied,
         output=facts.output,
+        ends=facts.ends,
         towers=facts.towers,
         prediction=facts.prediction,
         prediction_others=facts.prediction_others,
@@ -126,6 +131,7 @@ def layers(facts: Facts, indices: Iterable[int]) -> tuple[tuple[LayerKind, ...],
                 feed_forwards=parts,
                 others=(*norms, *extras),
                 shared=group is not None,
+                form=facts.form,
             )
             places[key] = len(places)
         order.append(places[key])

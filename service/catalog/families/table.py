@@ -29,6 +29,7 @@ from service.catalog.families import (
     zamba,
 )
 from service.catalog.families.assumed import assumed_decoder
+from service.catalog.families.computed import computed
 from service.catalog.families.declared.section import declared_quantization
 from service.catalog.families.declared_precision import declared_precision
 from service.catalog.families.decoder import Facts, decoder
@@ -253,4 +254,4 @@ def _facts(config: Config) -> Facts:
         near = tuple(get_close_matches(kind[:100], [*FAMILIES, *WRAPPERS], n=5, cutoff=0.5))
         place = f"{config.path}.model_type".removeprefix("model.config.")
         raise UnknownName(place, kind[:100], near)
-    return builder(config)
+    return computed(config, kind, builder(config))

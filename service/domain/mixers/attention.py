@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.domain.caches import CacheRow, StateRow
+from service.domain.manners import NormForm, Rotation
 from service.domain.tensors import Tensor, Tensors, matrix, norm, vector
 from service.domain.units import ceil_div
 
@@ -24,6 +25,11 @@ class Attention:
     borrowed              whether the weights are those of an earlier layer; the cache is its own
     key_values            its own projections of keys and values; one matrix whose output is both;
                           or none, where it reads the cache of an earlier layer
+    joined                query, key and value come from one matrix in the published code
+    rotation              of queries and keys; `joined` where only a part of a head is rotated
+    soft_cap, dropout     scores pass a tanh; the softmax passes a dropout in training
+    eager_only            the published class has no kernel but its own products and softmax
+    norm_form             kind of the norms over queries and keys
     """
 
     hidden_size: int
@@ -45,6 +51,12 @@ class Attention:
     output_size: int = 0
     borrowed: bool = False
     key_values: Literal["own", "equal", "shared"] = "own"
+    joined: bool = False
+    rotation: Rotation = "whole"
+    soft_cap: bool = False
+    eager_only: bool = False
+    dropout: bool = False
+    norm_form: NormForm = "rms"
 
     @property
     def value_dim(self) -> int:

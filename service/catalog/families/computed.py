@@ -1,0 +1,227 @@
+"""How a family computes what it weighs: one row for each that differs from Llama.
+
+Source: transformers 5.23 `models/*/modeling_*.py` and `configuration_*.py` (defaults).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from service.catalog.families.decoder import Facts, several
+from service.catalog.families.reading import Config
+from service.domain.feed_forward import FeedForward
+from service.domain.manners import Activation, BlockForm, EndsForm, NormForm, Order, Rotation
+from service.domain.mixers import Attention, Mixer
+
+ACTIVATION_KEYS = (
+    "hidden_activation",
+    "hidden_act",
+    "activation_function",
+    "activation",
+    "feed_forward_proj",
+)
+ACTIVATIONS: Mapping[str, Activation] = {
+    "silu": "silu",
+    "swish": "silu",
+    "gelu": "gelu",
+    "gelu_pytorch_tanh": "gelu",
+    "gelu_new": "gelu-new",
+    "gelu_fast": "gelu-fast",
+    "gated-gelu": "gelu-new",
+    "quick_gelu": "quick-gelu",
+    "relu": "relu",
+    "relu2": "relu-squared",
+    "xielu": "gelu-new",
+}
+RESIDUAL_DROPOUT = (
+    "resid_pdrop",
+    "residual_dropout",
+    "resid_dropout",
+    "hidden_dropout",
+    "hidden_dropout_prob",
+    "dropout",
+    "dropout_rate",
+)
+ATTENTION_DROPOUT = ("attn_pdrop", "attention_dropout", "attention_probs_dropout_prob")
+EMBEDDING_DROPOUT = ("embd_pdrop", "emb_pdrop", "embedding_dropout", "embed_dropout")
+ORDER_OF_COUNT: Mapping[int, Order] = {0: "before", 1: "parallel", 2: "before", 4: "around"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """A family's way, where its config does not say otherwise.
+
+    joined_attention, joined_gate  query, key, value or gate and up come from one matrix
+    dropout, attention_dropout, embedding_dropout   whether the class has them by default
+    soft_cap         the attention's scores pass a tanh by default
+    logit_soft_cap   the logits pass a tanh by default
+    eager_only       the class has no attention kernel but its own
+    """
+
+    activation: Activation = "silu"
+    norm: NormForm = "rms"
+    order: Order | None = None
+    rotation: Rotation = "whole"
+    joined_attention: bool = False
+    joined_gate: bool = False
+    dropout: bool = False
+    attention_dropout: bool = False
+    embedding_dropout: bool = False
+    embedding_norm: NormForm = "none"
+    scaled: bool = False
+    soft_cap: bool = False
+    logit_soft_cap: bool = False
+    eager_only: bool = False
+    head_transform: bool = False
+    upcast: bool = True
+
+
+GPT2 = Computed(
+    activation="gelu-new",
+    norm="layer",
+    rotation="none",
+    joined_attention=True,
+    dropout=True,
+    attention_dropout=True,
+    embedding_dropout=True,
+)
+GEMMA = Computed(activation="gelu", norm="rms-offset", scaled=True)
+NEOX = Computed(
+    activation="gelu",
+    norm="layer",
+    order="parallel-two",
+    rotation="joined",
+    joined_attention=True,
+)
+GPTJ = Computed(activation="gelu-new", norm="layer", rotation="joined", eager_only=True)
+COHERE = Computed(norm="layer")
+
+COMPUTED: Mapping[str, Computed] = {
+    "apertus": Computed(activation="gelu-new"),
+    "arcee": Computed(activation="relu-squared"),
+    "bloom": replace(
+        GPT2,
+        dropout=False,
+        attention_dropout=False,
+        embedding_dropout=False,
+        embedding_norm="layer",
+        eager_only=True,
+    ),
+    "codegen": replace(GPTJ, joined_attention=True),
+    "cohere": COHERE,
+    "cohere2": COHERE,
+    "dbrx": Computed(norm="layer", joined_attention=True),
+    "exaone4": Computed(order="behind"),
+    "falcon": Computed(activation="gelu", norm="layer", joined_attention=True),
+    "gemma": GEMMA,
+    "gemma2": replace(GEMMA, soft_cap=True, logit_soft_cap=True),
+    "gemma3_text": GEMMA,
+    "glm": Computed(rotation="joined", joined_gate=True),
+    "glm4": Computed(rotation="joined", joined_gate=True),
+    "gpt2": GPT2,
+    "gpt_bigcode": replace(GPT2, activation="gelu"),
+    "gpt_neo": replace(
+        GPT2,
+        joined_attention=False,
+        dropout=False,
+        attention_dropout=False,
+        embedding_dropout=False,
+        eager_only=True,
+    ),
+    "gpt_neox": NEOX,
+    "gpt_oss": Computed(eager_only=True),
+    "gptj": GPTJ,
+    "mpt": Computed(
+        activation="gelu",
+        norm="layer",
+        rotation="none",
+        joined_attention=True,
+        eager_only=True,
+    ),
+    "nemotron": Computed(activation="relu-squared", norm="layer", rotation="joined"),
+    "olmo": Computed(norm="layer"),
+    "olmo2": Computed(order="behind"),
+    "olmo3": Computed(order="behind"),
+    "opt": Computed(activation="relu", norm="layer", rotation="none", dropout=True),
+    "persimmon": Computed(
+        activation="relu-squared", norm="layer", rotation="joined", joined_attention=True
+    ),
+    "phi": Computed(activation="gelu-new", norm="layer", rotation="joined"),
+    "phi3": Computed(rotation="joined", joined_attention=True, joined_gate=True),
+    "phimoe": Computed(norm="layer"),
+    "seed_oss": Computed(dropout=True, attention_dropout=True),
+    "stablelm": Computed(norm="layer", rotation="joined"),
+    "starcoder2": Computed(activation="gelu", norm="layer"),
+    "xglm": Computed(
+        activation="gelu", norm="layer", rotation="none", dropout=True, attention_dropout=True
+    ),
+}
+
+
+def computed(config: Config, kind: str, facts: Facts) -> Facts:
+    """The same decoder with what its family and its config say about how it computes."""
+    row = COMPUTED.get(kind, Computed())
+    order = row.order or ORDER_OF_COUNT.get(facts.norms.per_block, "before")
+    if kind == "gpt_neox" and not config.flag("use_parallel_residual", default=True):
+        order = "before"
+    dropout = dropped(config, RESIDUAL_DROPOUT, default=row.dropout)
+    return replace(
+        facts,
+        mixer=lambda index: tuple(_mixer(config, row, one) for one in several(facts.mixer(index))),
+        feed_forward=lambda index: tuple(
+            _feed_forward(config, row, one) for one in several(facts.feed_forward(index))
+        ),
+        form=BlockForm(norm=row.norm, weighted=facts.norms.weight, order=order, dropout=dropout),
+        ends=EndsForm(
+            norm=row.norm if facts.norms.final else "none",
+            embedding_norm=row.embedding_norm,
+            scaled=row.scaled,
+            dropout=dropped(
+                config,
+                EMBEDDING_DROPOUT,
+                default=dropout if kind in {"opt", "xglm"} else row.embedding_dropout,
+            ),
+            head_transform=row.head_transform,
+            soft_cap=set_or(config, "final_logit_softcapping", default=row.logit_soft_cap),
+            upcast=row.upcast,
+        ),
+    )
+
+
+def dropped(config: Config, keys: tuple[str, ...], *, default: bool) -> bool:
+    """Whether a dropout is on: any of its keys above zero, else the class's default."""
+    stated = [key for key in keys if config.has(key)]
+    return any(config.number(key, 0.0) > 0 for key in stated) if stated else default
+
+
+def set_or(config: Config, key: str, *, default: bool) -> bool:
+    """Whether a constant is set: null switches it off."""
+    return config.has(key) if key in config.data else default
+
+
+def activation(config: Config, default: Activation) -> Activation:
+    """The config's activation function; an unknown one keeps what the family's does."""
+    for key in ACTIVATION_KEYS:
+        named = config.data.get(key)
+        if isinstance(named, str) and named in ACTIVATIONS:
+            return ACTIVATIONS[named]
+    return default
+
+
+def _mixer(config: Config, row: Computed, mixer: Mixer) -> Mixer:
+    if not isinstance(mixer, Attention):
+        return mixer
+    return replace(
+        mixer,
+        rotation=row.rotation,
+        joined=row.joined_attention,
+        soft_cap=set_or(config, "attn_logit_softcapping", default=row.soft_cap),
+        eager_only=row.eager_only,
+        dropout=dropped(config, ATTENTION_DROPOUT, default=row.attention_dropout),
+        norm_form=row.norm if row.norm != "none" else "rms",
+    )
+
+
+def _feed_forward(config: Config, row: Computed, part: FeedForward) -> FeedForward:
+    return replace(part, activation=activation(config, row.activation), joined=row.joined_gate)

@@ -1,0 +1,55 @@
+"""How a model computes what it weighs: norms, activations, order of parts, dropout.
+
+Weights do not tell these apart, but memory of training does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+NormForm = Literal["rms", "rms-offset", "layer", "none"]
+Order = Literal["before", "after", "around", "behind", "parallel", "parallel-two"]
+Activation = Literal["silu", "gelu", "relu", "relu-squared", "gelu-new", "gelu-fast", "quick-gelu"]
+Rotation = Literal["none", "whole", "joined"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockForm:
+    """What a block does around its parts.
+
+    norm     kind of its normalisations: rms-offset multiplies by 1 + weight in fp32, as Gemma
+    weighted whether the normalisations have weights
+    order    norms before each part; after each residual sum (BERT); around each part (Gemma 2);
+             behind each part (OLMo 2); parallel parts behind one norm, or behind one each
+    dropout  whether a part's output passes a dropout before it joins the residual
+    """
+
+    norm: NormForm = "rms"
+    weighted: bool = True
+    order: Order = "before"
+    dropout: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndsForm:
+    """What a model does before its first block and after its last one.
+
+    norm            kind of the last normalisation
+    embedding_norm  a normalisation behind the input tables
+    scaled          the embedding is multiplied by a constant
+    positions       a learned position table is added
+    dropout         a dropout behind the embedding
+    head_transform  a dense layer, an activation and a norm before the output matrix (BERT)
+    soft_cap        logits pass a tanh
+    upcast          logits become fp32 before the loss
+    """
+
+    norm: NormForm = "rms"
+    embedding_norm: NormForm = "none"
+    scaled: bool = False
+    positions: bool = False
+    dropout: bool = False
+    head_transform: bool = False
+    soft_cap: bool = False
+    upcast: bool = True
