@@ -244,7 +244,8 @@ def around_bytes(run: TrainingRun, regime: Regime) -> int:
         if isinstance(mixer, Attention) and mixer.rotation != "none"
     ]
     head = max((mixer.head_dim for mixer in rotated), default=0)
-    tables = ROTARY_TABLES * head * regime.other * run.sequence_tokens
+    positions = ceil_div(run.sequence_tokens, run.split.context)
+    tables = ROTARY_TABLES * head * regime.other * positions
     return IDS_AND_LABELS_BYTES * run.tokens + tables + mask_bytes(run, regime)
 
 

@@ -71,7 +71,9 @@ def test_a_model_prepared_for_k_bit_keeps_an_fp32_residual(phase: Phase) -> None
     model = "mistralai/Mistral-7B-v0.1"
     plain = phase("loss", model, **work)
     prepared = phase("loss", model, **work, lora={"fp32_residual": True})
-    assert (prepared["activations"] - plain["activations"]) / GIB == pytest.approx(8.0, rel=0.03)
+    head_cast = 2 * 32_000 * 4_096  # autocast keeps a 16-bit copy of the fp32 head
+    more = prepared["activations"] - plain["activations"] - head_cast
+    assert more / GIB == pytest.approx(8.0, rel=0.03)
     # peft prepare_model_for_kbit_training: tables, head and norms become fp32
     assert prepared["weights"] - plain["weights"] == 2 * (2 * 32_000 * 4_096 + 65 * 4_096)
 

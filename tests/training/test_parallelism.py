@@ -105,7 +105,7 @@ def test_tensor_and_sequence_parallelism_divide_weights_and_activations(phase: P
     two = phase("loss", MODEL, placement={"cards": 2, "tensor_parallel": 2})
     norms = 65 * 4_096
     assert two["weights"] == 2 * ((PARAMETERS - norms) // 2 + norms)
-    assert two["activations"] == pytest.approx(one["activations"] / 2, rel=1e-6)
+    assert two["activations"] == pytest.approx(one["activations"] / 2, rel=1e-3)
 
 
 def test_experts_are_dealt_over_the_data_ranks(phase: Phase) -> None:
