@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from service.domain.mixers import Attention, LatentAttention, Mixer, StateMixer
+from service.domain.mixers import (
+    Attention,
+    CompressedAttention,
+    LatentAttention,
+    StateMixer,
+)
 from service.domain.tape.layers import Layers, tokens
 from service.domain.tape.recording import Value
 from service.domain.tape.regimes import HALF, SINGLE
 from service.domain.tape.sizes import Size
 
 FLASH_HEAD_STEP = 32
+Attending = Attention | LatentAttention | CompressedAttention | StateMixer
+"""Mixers whose output joins the residual: all but those that only choose what others see."""
 
 
 def attention(layers: Layers, mixer: Attention, x: Value) -> Value:
@@ -200,13 +207,32 @@ def _latent_key_and_value(layers: Layers, mixer: LatentAttention, x: Value) -> t
     return tape.join([plain, spread]), value
 
 
-def mixed(layers: Layers, mixer: Mixer, x: Value) -> Value:
+def mixed(layers: Layers, mixer: Attending, x: Value) -> Value:
     """The output of a token mixer; of those with a state, what their operators hand on is kept."""
     if isinstance(mixer, Attention):
         return attention(layers, mixer, x)
     if isinstance(mixer, LatentAttention):
         return latent_attention(layers, mixer, x)
+    if isinstance(mixer, CompressedAttention):
+        return compressed_attention(layers, mixer, x)
     return stateful(layers, mixer, x)
+
+
+def compressed_attention(layers: Layers, mixer: CompressedAttention, x: Value) -> Value:
+    """One vector a token as key and value of all heads; the output by groups of heads.
+
+    Source: DeepSeek-V4 `inference/model.py`, Attention.
+    """
+    low = layers.norm(layers.linear(x, mixer.query_rank, ("wq_a",)), "rms")
+    query = layers.linear(low, mixer.query_width, ("wq_b",))
+    row = layers.norm(layers.linear(x, mixer.head_dim, ("wkv",)), "rms")
+    one = Attention(
+        hidden_size=mixer.hidden_size, heads=mixer.heads, kv_heads=1, head_dim=mixer.head_dim
+    )
+    query, row = layers.rotate(query), layers.rotate(row)
+    grouped = scored(layers, one, query, row, row)
+    groups = layers.linear(grouped, mixer.output_groups * mixer.output_rank, ("wo_a",))
+    return layers.linear(groups, mixer.hidden_size, ("wo_b",))
 
 
 def stateful(layers: Layers, mixer: StateMixer, x: Value) -> Value:

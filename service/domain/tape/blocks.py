@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from service.domain.architecture import LayerKind
 from service.domain.feed_forward import DenseFeedForward, FeedForward, MixtureOfExperts
-from service.domain.mixers import Mixer
-from service.domain.tape.attending import mixed
+from service.domain.mixers import Indexer
+from service.domain.tape.attending import Attending, mixed
 from service.domain.tape.feeding import fed
 from service.domain.tape.layers import Layers, tokens
 from service.domain.tape.recording import Tape, Value
@@ -31,11 +31,17 @@ def residual_width(kind: LayerKind, regime: Regime) -> int:
     return regime.other
 
 
-def output(layers: Layers, part: Mixer | FeedForward, x: Value) -> Value:
+def output(layers: Layers, part: Attending | FeedForward, x: Value) -> Value:
     """The output of one part of a block."""
     if isinstance(part, DenseFeedForward | MixtureOfExperts):
         return fed(layers, part, x)
     return mixed(layers, part, x)
+
+
+def computing(kind: LayerKind) -> tuple[Attending | FeedForward, ...]:
+    """Parts whose output joins the residual, in their order."""
+    mixers = (mixer for mixer in kind.mixers if not isinstance(mixer, Indexer))
+    return (*mixers, *kind.feed_forwards)
 
 
 def block(layers: Layers, kind: LayerKind, x: Value) -> Value:
@@ -45,7 +51,7 @@ def block(layers: Layers, kind: LayerKind, x: Value) -> Value:
         return _parallel(layers, kind, x)
     before = form.order in {"before", "around"}
     behind = form.order in {"behind", "around"}
-    for part in (*kind.mixers, *kind.feed_forwards):
+    for part in computing(kind):
         entry = layers.norm(x, form.norm, form.weighted) if before else x
         y = output(layers, part, entry)
         if behind:
@@ -62,7 +68,7 @@ def _parallel(layers: Layers, kind: LayerKind, x: Value) -> Value:
     form = kind.form
     entry = layers.norm(x, form.norm, form.weighted)
     total = x
-    for index, part in enumerate((*kind.mixers, *kind.feed_forwards)):
+    for index, part in enumerate(computing(kind)):
         if index and form.order == "parallel-two":
             entry = layers.norm(x, form.norm, form.weighted)
         y = layers.tape.dropout(output(layers, part, entry), active=form.dropout)
