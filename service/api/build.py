@@ -96,7 +96,6 @@ def serving_wish(catalogs: Catalogs, workload: Body) -> ServingWish:
     """An inference workload."""
     if workload.get("draft_model") is not None:
         raise InvalidRequest("workload.draft_model", "speculative decoding is not modelled")
-    refuse_unmodelled(workload, {"flash_attention": True}, "only flash attention is modelled")
     slots = workload.get("lora_adapters")
     return ServingWish(
         engine=catalogs.engines.pick(workload.get("engine", DEFAULT_ENGINE)),

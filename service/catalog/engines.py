@@ -36,7 +36,7 @@ class EngineFile:
     launch: str
     splits: bool
     sources: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
     hardware: Mapping[str, tuple[str, ...]]
     runs: Mapping[str, Mapping[str, Letter]]
     reasons: Mapping[str, str]

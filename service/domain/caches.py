@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 from service.domain.units import ceil_div
@@ -49,10 +50,10 @@ class CacheRow:
         """Rows of so many tokens."""
         return ceil_div(tokens, self.tokens_per_row)
 
-    def row_bits(self, cache_bits: int) -> int:
+    def row_bits(self, cache_bits: float) -> int:
         """Bits of one row in a cache whose values take `cache_bits`."""
         extra = self.fp8_extra_bits if cache_bits == FP8_BITS and not self.bits else 0
-        return self.elements * (self.bits or cache_bits) + self.scale_bits + extra
+        return ceil(self.elements * (self.bits or cache_bits)) + self.scale_bits + extra
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,13 +22,18 @@ class Support:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachePrecision:
-    """A type of KV-cache element."""
+    """A type of KV-cache element; `bits` is a fraction where a block of values shares a scale."""
 
     id: str
-    bits: int
+    bits: float
     quality_rank: int
     sources: tuple[str, ...]
     aliases: tuple[str, ...] = ()
+
+    @property
+    def shown_bits(self) -> int | float:
+        """Bits as a reader writes them."""
+        return int(self.bits) if self.bits.is_integer() else self.bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from service.domain.architecture import Stage
 from service.domain.engine import SURE, Doubt
 from service.domain.profiles import Profile
-from service.domain.questions import Placement, Serving
+from service.domain.questions import Placement, Serving, Split
 from service.domain.results import Amount, Provenance, Side, Term, Value
 from service.domain.units import bytes_of_gib
 
@@ -140,10 +140,22 @@ class PoolForm:
     tokens: Callable[[Serving, Stage, int], int]
 
 
+def stated_share(
+    profile: Profile, memory_bytes: int | None, step_tokens: int, split: Split
+) -> float:
+    """The share of a card that the version's profile states."""
+    del memory_bytes, step_tokens, split
+    return profile.memory_utilization
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineModel:
-    """An engine's memory: its weights, its terms with these first, and its pool."""
+    """An engine's memory: its weights, its terms with these first, and its pool.
+
+    share  of a card that it takes where the caller names none, by card, tokens of a step and split
+    """
 
     weights: Callable[[Placement, Profile, Stage], int]
     terms: tuple[TermForm, ...]
     pool: PoolForm
+    share: Callable[[Profile, int | None, int, Split], float] = stated_share

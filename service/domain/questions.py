@@ -73,6 +73,7 @@ class Serving(Placement):
     max_batched_tokens: int
     memory_utilization: float
     cuda_graphs: bool = True
+    flash_attention: bool = True
     adapters: LoraSlots | None = None
 
     def profile_as(self, kind: type[P]) -> P:

@@ -13,6 +13,7 @@ from service.domain.profiles import BatchDefaults, Profile
 from service.domain.questions import Serving, Split
 from service.domain.requests import ServingWish, Stock
 from service.domain.results import Note
+from service.domain.serving_terms import default_share
 from service.domain.units import GIB, ceil_div
 
 DEFAULT_CONTEXT_TOKENS = 8192
@@ -183,6 +184,18 @@ class Frame:
     card: CardFacts
 
 
+def resolved_flash(wish: ServingWish, profile: Profile) -> bool:
+    """Whether attention is a flash kernel; refused where an engine has no other path."""
+    if wish.flash_attention is None:
+        return True
+    if not wish.flash_attention and not profile.flash_choice:
+        raise InvalidRequest(
+            "workload.flash_attention",
+            f"{wish.engine.name} is modelled with flash attention only; leave it out or say true",
+        )
+    return wish.flash_attention
+
+
 def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes) -> Serving:
     """A serving question with every default of this engine version and card filled in."""
     profile = wish.engine.profile(wish.engine_version)
@@ -199,7 +212,9 @@ def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes
     sequences, tokens = resolved_batch(wish, batch_defaults(profile, frame.card), held, notes)
     utilization = wish.memory_utilization
     if utilization is None:
-        utilization = profile.memory_utilization
+        utilization = default_share(
+            wish.engine, profile, frame.card.memory_bytes, tokens, frame.split
+        )
         if POLICIES[wish.engine.policy].takes_share:
             notes.default("workload.memory_utilization", utilization, "engine default")
     return Serving(
@@ -216,5 +231,6 @@ def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes
         max_batched_tokens=tokens,
         memory_utilization=utilization,
         cuda_graphs=wish.cuda_graphs is not False,
+        flash_attention=resolved_flash(wish, profile),
         adapters=wish.adapters,
     )

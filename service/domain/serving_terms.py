@@ -7,7 +7,7 @@ from service.domain.engine import Engine
 from service.domain.engines import ENGINE_MODELS
 from service.domain.forms import FAMILY_DOUBT, PoolForm, TermForm, ranged
 from service.domain.profiles import Profile
-from service.domain.questions import Placement, Serving
+from service.domain.questions import Placement, Serving, Split
 from service.domain.results import Amount, Term
 
 WEIGHTS_ALONE = frozenset({"weights", "kv_cache", "communication", "runtime"})
@@ -28,6 +28,13 @@ def forms(serving: Serving) -> tuple[TermForm, ...]:
 def pool(serving: Serving) -> PoolForm:
     """How the engine lays out its cache."""
     return ENGINE_MODELS[serving.engine.kind].pool
+
+
+def default_share(
+    engine: Engine, profile: Profile, memory_bytes: int | None, step_tokens: int, split: Split
+) -> float:
+    """The share of a card that an engine takes where the caller names none."""
+    return ENGINE_MODELS[engine.kind].share(profile, memory_bytes, step_tokens, split)
 
 
 def weight_amount(placement: Placement, engine: Engine, profile: Profile, stage: Stage) -> Amount:

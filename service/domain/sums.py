@@ -222,7 +222,7 @@ def cached_elements_per_token(
     )
 
 
-def least_sequence_bits(model: Architecture, context_tokens: int, cache_bits: int) -> int:
+def least_sequence_bits(model: Architecture, context_tokens: int, cache_bits: float) -> int:
     """Bits that one sequence's tokens take at least, whatever the engine rounds up."""
     return sum(
         row.rows(min(context_tokens, row.window_tokens or context_tokens))

@@ -151,7 +151,7 @@ def kv_values(serving: Serving, stage: Stage) -> Mapping[str, Value]:
     return {
         "sequences": serving.sequences,
         "context_tokens": serving.context_tokens,
-        "bits_per_element": serving.cache.bits,
+        "bits_per_element": serving.cache.shown_bits,
         "elements_per_token": sum(row.elements * layers for row, layers in rows),
         "sliding_layers": sum(n for row, n in rows if row.window_tokens),
         "layers": sum(layers for _, layers in rows),

@@ -10,6 +10,10 @@ from service.domain.profiles.base import (
 )
 from service.domain.profiles.generic import GenericProfile
 from service.domain.profiles.kinds import PROFILES, EngineKind, Profile
+from service.domain.profiles.llama_cpp import LlamaCppProfile
+from service.domain.profiles.sglang import SglangProfile
+from service.domain.profiles.tensorrt_llm import TensorrtLlmProfile
+from service.domain.profiles.transformers import TransformersProfile
 from service.domain.profiles.vllm import VllmProfile
 
 __all__ = [
@@ -19,8 +23,12 @@ __all__ = [
     "ByRanks",
     "EngineKind",
     "GenericProfile",
+    "LlamaCppProfile",
     "Profile",
+    "SglangProfile",
     "Spread",
+    "TensorrtLlmProfile",
+    "TransformersProfile",
     "VllmProfile",
     "by_ranks",
     "version_key",

@@ -42,6 +42,7 @@ class BaseProfile:
     margin_gib          kept free on a card
     batch_defaults      first entry whose card size fits applies
     block_tokens        tokens of one block of the cache, where nothing enlarges it
+    flash_choice        whether the caller may turn flash attention off
     sources             where each of the profile's numbers is from
     state_bits          width of a state's values by its kind; absent: the type of the model
     state_inputs        whether a convolution's state holds the current input too
@@ -52,6 +53,7 @@ class BaseProfile:
     margin_gib: float = 0.0
     batch_defaults: tuple[BatchDefaults, ...]
     block_tokens: int = 1
+    flash_choice: bool = False
     sources: Mapping[str, str]
     state_bits: Mapping[str, int] = field(default_factory=dict)
     state_inputs: bool = False
