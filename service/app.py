@@ -19,7 +19,7 @@ from service.catalog.files.gguf_config import load_gguf_table
 from service.catalog.formats import load_formats
 from service.catalog.gpus import load_gpus
 from service.catalog.models import load_models
-from service.catalog.physics import load_physics
+from service.catalog.physics import load_cost_rules, load_physics
 from service.catalog.quantizations import load_quantizations
 from service.catalog.tables import load_caches, load_optimizers, load_precisions
 from service.domain.requests import Stock
@@ -75,6 +75,7 @@ def read_catalogs(config: Path, gpus_path: Path) -> Catalogs:
             optimizers=optimizers.entries,
             frameworks=frameworks.entries,
             physics=load_physics(config / "throughput.yaml"),
+            costs=load_cost_rules(config / "costs.yaml"),
         ),
         formats=load_formats(config / "formats.yaml"),
         gguf_table=load_gguf_table(config / "gguf_architectures.yaml"),

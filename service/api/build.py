@@ -18,19 +18,13 @@ from service.domain.errors import InvalidRequest
 from service.domain.framework import Framework
 from service.domain.hardware import Gpu
 from service.domain.optimizer import Optimizer
-from service.domain.physics import Efficiency
 from service.domain.precision import Precision, Quantization
 from service.domain.questions import LoraSlots, Split
 from service.domain.requests import (
-    Choices,
     EstimateRequest,
     LoraWish,
-    PlanLimits,
-    PlanRequest,
-    Pool,
     ServingWish,
     Stock,
-    TargetWish,
     TrainingWish,
     Wish,
 )
@@ -39,9 +33,6 @@ from service.domain.units import bytes_of_gib
 
 Body = Mapping[str, Any]
 DEFAULT_ENGINE = "vllm"
-TRAINING_CHOICES = (
-    "methods", "activation_checkpointing", "sharding", "offload", "micro_batch_size",
-)  # fmt: skip
 AUTO = "auto"
 
 
@@ -197,6 +188,19 @@ def training_split(placement: Body) -> Split:
     return split({"tensor_parallel": 1, **placement, "data_parallel": data})
 
 
+def quantization(catalogs: Catalogs, model: ModelFacts, body: Body) -> Quantization | None:
+    """The quantization of a body, where it names one."""
+    value = body.get("quantization")
+    return None if value is None else one_of(catalogs, model, value, "quantization")
+
+
+def one_of(catalogs: Catalogs, model: ModelFacts, value: Any, field: str) -> Quantization:
+    """A quantization by name or by policy, for a model."""
+    return chosen_quantization(
+        catalogs.quantizations, catalogs.stock, model.architecture, value, field
+    )
+
+
 def estimate_request(catalogs: Catalogs, body: Body) -> EstimateRequest:
     """An estimate's body."""
     placement = body.get("placement", {})
@@ -212,95 +216,4 @@ def estimate_request(catalogs: Catalogs, body: Body) -> EstimateRequest:
         gpu=one_gpu(catalogs, gpu, "placement.gpu") if gpu else None,
         memory_bytes=bytes_of_gib(memory) if memory else None,
         risk=body.get("risk", "high"),
-    )
-
-
-def chosen_gpus(catalogs: Catalogs, value: Any) -> tuple[Gpu, ...] | None:
-    """Cards by name, alias, group or vendor."""
-    if value is None:
-        return None
-    if isinstance(value, dict):
-        vendor = value["vendor"].lower()
-        found = tuple(gpu for gpu in catalogs.gpus.cards if gpu.vendor.lower() == vendor)
-        if not found:
-            known = sorted({gpu.vendor.lower() for gpu in catalogs.gpus.cards})
-            raise InvalidRequest("choices.gpus.vendor", f"one of {', '.join(known)}")
-        return found
-    found = tuple(gpu for name in value for gpu in catalogs.gpus.pick(name))
-    return tuple({gpu.id: gpu for gpu in found}.values())
-
-
-def quantization(catalogs: Catalogs, model: ModelFacts, body: Body) -> Quantization | None:
-    """The quantization of a body, where it names one."""
-    value = body.get("quantization")
-    return None if value is None else one_of(catalogs, model, value, "quantization")
-
-
-def one_of(catalogs: Catalogs, model: ModelFacts, value: Any, field: str) -> Quantization:
-    """A quantization by name or by policy, for a model."""
-    return chosen_quantization(
-        catalogs.quantizations, catalogs.stock, model.architecture, value, field
-    )
-
-
-def choices(catalogs: Catalogs, model: ModelFacts, body: Body) -> Choices:
-    """What a plan may vary."""
-    formats, caches = body.get("quantizations"), body.get("kv_cache_precisions")
-    return Choices(
-        gpus=chosen_gpus(catalogs, body.get("gpus")),
-        quantizations=tuple(
-            one_of(catalogs, model, value, f"choices.quantizations.{index}")
-            for index, value in enumerate(formats)
-        )
-        if formats
-        else None,
-        caches=tuple(cache(catalogs, name) for name in caches) if caches else None,
-        tensor_parallel=tuple(body["tensor_parallel"]) if "tensor_parallel" in body else None,
-        pipeline_parallel=tuple(body["pipeline_parallel"]) if "pipeline_parallel" in body else None,
-        expert_parallel=tuple(body["expert_parallel"]) if "expert_parallel" in body else None,
-        **{name: tuple(body[name]) for name in TRAINING_CHOICES if name in body},
-    )
-
-
-def pool(catalogs: Catalogs, body: Body, index: int) -> Pool:
-    """One row of an inventory."""
-    free = body.get("free_memory_gib")
-    gpu = one_gpu(catalogs, body["gpu"], f"inventory.{index}.gpu")
-    free_bytes = bytes_of_gib(free) if free else None
-    if free_bytes is not None and free_bytes > gpu.memory_bytes:
-        raise InvalidRequest(
-            f"inventory.{index}.free_memory_gib", f"{gpu.id} has {gpu.memory_bytes} bytes in all"
-        )
-    return Pool(
-        gpu=gpu,
-        nodes=body["nodes"],
-        cards_per_node=body["cards_per_node"],
-        free_memory_bytes=free_bytes,
-    )
-
-
-def target_wish(body: Body) -> TargetWish:
-    """Speed that a plan has to allow."""
-    granted = body.get("efficiency")
-    plain = {name: value for name, value in body.items() if name != "efficiency"}
-    return TargetWish(**plain, efficiency=Efficiency(**granted) if granted else None)
-
-
-def plan_request(catalogs: Catalogs, body: Body) -> PlanRequest:
-    """A plan's body."""
-    precision, model = body.get("precision"), model_facts(catalogs, body["model"])
-    rows = body.get("inventory", ())
-    return PlanRequest(
-        model=model,
-        precision=catalogs.precisions.pick(precision) if precision else None,
-        quantization=quantization(catalogs, model, body),
-        workload=wish(catalogs, body["workload"]),
-        choices=choices(catalogs, model, body.get("choices", {})),
-        limits=PlanLimits(**body.get("limits", {})),
-        inventory=tuple(pool(catalogs, row, index) for index, row in enumerate(rows)),
-        objective=body.get("objective", "fewest-cards"),
-        risk=body.get("risk", "high"),
-        limit=body.get("limit", 10),
-        explain=body.get("explain", False),
-        targets=target_wish(body["targets"]) if "targets" in body else None,
     )

@@ -12,9 +12,10 @@ from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import NotAcceptable
 
 from service.api.body import json_body
-from service.api.build import Catalogs, estimate_request, model_facts, plan_request
+from service.api.build import Catalogs, estimate_request, model_facts
 from service.api.errors import CatalogMoved
 from service.api.flat import ESTIMATE_PLACES, PLAN_PLACES, Place, flat_body
+from service.api.plan_build import plan_request
 from service.api.schemas import ESTIMATE, FOOTPRINT, PLAN
 from service.domain.estimate import estimate
 from service.domain.footprint import footprints

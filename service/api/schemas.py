@@ -231,6 +231,27 @@ class TargetsSchema(Strict):
     efficiency = fields.Nested(EfficiencySchema)
 
 
+class CostsSchema(Strict):
+    """What money is worked out with."""
+
+    utilization = Number(0.0, 1.0)
+    pue = Number(1.0, 10.0)
+    usd_per_kwh = Number(0.0, 100.0)
+
+
+class PriceSchema(Strict):
+    """A caller's own prices of one card."""
+
+    hourly_usd = Number(0.0, 1e6)
+    purchase_usd = Number(0.0, 1e8)
+
+    @validates_schema
+    def says_something(self, data: dict[str, Any], **_: Any) -> None:
+        """At least one of both."""
+        if not data:
+            raise ValidationError("hourly_usd, purchase_usd or both.")
+
+
 class PlanSchema(Strict):
     """The smallest combination that fits."""
 
@@ -241,6 +262,10 @@ class PlanSchema(Strict):
     choices = fields.Nested(ChoicesSchema)
     limits = fields.Nested(LimitsSchema)
     targets = fields.Nested(TargetsSchema)
+    costs = fields.Nested(CostsSchema)
+    price_overrides = fields.Dict(
+        keys=Text(), values=fields.Nested(PriceSchema), validate=validate.Length(max=MAX_LIST)
+    )
     inventory = fields.List(fields.Nested(PoolSchema), validate=validate.Length(min=1, max=64))
     objective = Word(
         "fewest-cards", "lowest-cost", "lowest-power", "highest-quality", "least-memory"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from service.domain.architecture import Architecture, counts
@@ -81,12 +81,13 @@ class CardClass:
 
 def pools(request: PlanRequest, stock: Stock) -> tuple[Pool, ...]:
     """Cards in question: those of the inventory, else as many as wanted of every allowed one."""
-    allowed = request.choices.gpus
+    allowed, priced = request.choices.gpus, request.repriced
     if request.inventory:
         ids = {gpu.id for gpu in allowed} if allowed else None
-        return tuple(p for p in request.inventory if ids is None or p.gpu.id in ids)
+        rows = (p for p in request.inventory if ids is None or p.gpu.id in ids)
+        return tuple(replace(row, gpu=priced.get(row.gpu.id, row.gpu)) for row in rows)
     gpus = allowed or tuple(gpu for gpu in stock.gpus.values() if gpu.availability in AVAILABLE)
-    return tuple(unbounded_pool(gpu) for gpu in gpus)
+    return tuple(unbounded_pool(priced.get(gpu.id, gpu)) for gpu in gpus)
 
 
 @lru_cache(maxsize=2048)

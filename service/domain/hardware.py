@@ -9,7 +9,8 @@ from typing import Literal
 
 from service.domain.units import MIB
 
-RENTAL_ORDER = ("typical", "low", "hyperscaler")
+PriceKind = Literal["low", "typical", "hyperscaler", "purchase"]
+RENTAL_ORDER: tuple[PriceKind, ...] = ("typical", "low", "hyperscaler")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class Price:
     date    where the source names exactly one
     """
 
-    kind: Literal["low", "typical", "hyperscaler", "purchase"]
+    kind: PriceKind
     usd: Decimal
     source: str
     usd_to: Decimal | None = None
@@ -121,7 +122,17 @@ class Gpu:
         return self.compute_capability or self.gfx or self.architecture
 
     @property
-    def hourly_usd(self) -> Decimal | None:
-        """An hour of one card: the typical price, else the lowest, else a hyperscaler's."""
-        by_kind = {price.kind: price.usd for price in self.prices}
+    def rental(self) -> Price | None:
+        """Price of an hour: the typical one, else the lowest, else a hyperscaler's."""
+        by_kind = {price.kind: price for price in self.prices}
         return next((by_kind[kind] for kind in RENTAL_ORDER if kind in by_kind), None)
+
+    @property
+    def purchase(self) -> Price | None:
+        """Price of the card."""
+        return next((price for price in self.prices if price.kind == "purchase"), None)
+
+    @property
+    def hourly_usd(self) -> Decimal | None:
+        """An hour of one card."""
+        return self.rental.usd if self.rental else None

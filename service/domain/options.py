@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from service.domain.costs import cost
 from service.domain.judging import (
     serving_budget,
     serving_offer,
@@ -56,6 +57,7 @@ def option(search: Search, arrangement: Arrangement) -> Option:
         power_watts=power_watts(pool, split.cards),
         launch=launch(search.request.model.name, serving, share),
         short_by_bytes=max(0, -fit.headroom_bytes),
+        cost=cost(pool.gpu, split.cards, fit.nodes, search.request.costs or search.stock.costs),
         throughput=search.speed.of(serving, pool.gpu, form.path),
     )
 

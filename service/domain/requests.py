@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from service.domain.costs import CostRules
 from service.domain.engine import CachePrecision, Engine
 from service.domain.framework import Framework
 from service.domain.hardware import Gpu
@@ -33,6 +34,7 @@ class Stock:
     optimizers: Mapping[str, Optimizer]
     frameworks: Mapping[str, Framework]
     physics: Physics
+    costs: CostRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,3 +179,5 @@ class PlanRequest:
     limit: int = 10
     explain: bool = False
     targets: TargetWish | None = None
+    repriced: Mapping[str, Gpu] = field(default_factory=dict)
+    costs: CostRules | None = None

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Literal
 
 from service.domain.architecture import Architecture
+from service.domain.costs import Cost
 from service.domain.hardware import Gpu
 from service.domain.physics import Throughput
 
@@ -237,6 +238,7 @@ class Option:
     host_bytes: int = 0
     short_by_bytes: int = 0
     throughput: Throughput | None = None
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

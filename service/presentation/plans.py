@@ -7,6 +7,8 @@ from dataclasses import asdict
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+from service.domain.costs import Cost
+from service.domain.hardware import Price
 from service.domain.physics import Throughput
 from service.domain.results import Option, Plan
 from service.presentation.estimates import (
@@ -54,6 +56,39 @@ def option_view(option: Option) -> dict[str, Any]:
         "launch": {"command": option.launch},
         "short_by_bytes": option.short_by_bytes or None,
         "throughput": throughput_view(option.throughput),
+        "cost": cost_view(option.cost),
+    }
+    return {key: value for key, value in view.items() if value is not None}
+
+
+def cost_view(found: Cost | None) -> dict[str, Any] | None:
+    """Money in US dollars, with the prices that it is worked out from."""
+    if found is None:
+        return None
+    named = {"rental": found.rental, "purchase": found.purchase}
+    view = {
+        "currency": "USD",
+        "billed_cards": found.billed_cards,
+        "hourly_usd": money(found.hourly_usd),
+        "monthly_usd": money(found.monthly_usd),
+        "purchase_usd": money(found.purchase_usd),
+        "purchase_usd_to": money(found.purchase_usd_to),
+        "energy_kwh_per_month": money(found.energy_kwh_per_month),
+        "energy_usd_per_month": money(found.energy_usd_per_month),
+        "break_even_months": money(found.break_even_months),
+        "prices": {name: price_view(price) for name, price in named.items() if price} or None,
+    }
+    return {key: value for key, value in view.items() if value is not None}
+
+
+def price_view(price: Price) -> dict[str, Any]:
+    """A price of one card with its date and source."""
+    view = {
+        "kind": price.kind,
+        "usd": money(price.usd),
+        "usd_to": money(price.usd_to),
+        "date": price.date,
+        "source": price.source,
     }
     return {key: value for key, value in view.items() if value is not None}
 
