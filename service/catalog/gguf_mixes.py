@@ -60,6 +60,7 @@ class Mix:
     quality_rank: int
     quality_loss: str
     plain: bool = False
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ def _quantization(key: str, table: MixTable, formats: Formats, path: Path) -> Qu
         quality_loss=mix.quality_loss,
         sources=SOURCES,
         rules=(*kept, *chosen, Rule(linear=True, format=base), vectors),
-        aliases=() if mix.plain else (key,),
+        aliases=() if mix.plain else (key, *mix.aliases),
         notes="norms, biases, routers and convolutions at F32",
     )
 

@@ -17,6 +17,7 @@ from service.domain.tensors import Tensor
 
 # elements of scales that the Hub counts beside the weights (safetensors totals by dtype)
 SCALES = {
+    "zai-org/GLM-5-FP8": 45_282_240,
     "deepseek-ai/DeepSeek-V3": 40_838_232,
     "meta-llama/Llama-3.1-405B-Instruct-FP8": 15_237_120,
     "Qwen/Qwen3-235B-A22B-FP8": 14_269_952,
@@ -182,3 +183,12 @@ def test_a_scheme_that_is_not_applied_is_said_so(section: dict[str, Any]) -> Non
 def test_an_entry_that_names_nothing_is_said_so(catalogs: Catalogs) -> None:
     model, _ = declared(catalogs, {**pack_of(4), "ignore": ["lm_head", "re:.*hyperspace.*"]})
     assert "hyperspace" in model.notes[0]
+
+
+def test_what_the_language_model_declares_leaves_its_towers(catalogs: Catalogs) -> None:
+    """Kimi K2.5 packs its routed experts alone: 60 blocks of 384 experts, three matrices each."""
+    model = entry_architecture(catalogs.models.pick("moonshotai/Kimi-K2.5"))
+    towers = [t for tower in model.towers for t in tower.tensors()]
+    quantization = own(catalogs, model)
+    assert not any(quantization.packs(tensor) for tensor in towers)
+    assert packed_elements(model, quantization) == 60 * 384 * 3 * 7168 * 2048

@@ -224,11 +224,10 @@ def architecture(
         )
     else:
         built = decoder(_wrapped_facts(read), name, _model_type(read))
-    stated = declarations(read)
-    quantization, notes = declared_quantization(stated, built)
+    quantization, notes = declared_quantization(read, built)
     return replace(
         built,
-        declared_precision=declared_precision(stated),
+        declared_precision=declared_precision(declarations(read)),
         declared_quantization=quantization,
         notes=(*built.notes, *notes),
     )

@@ -96,11 +96,10 @@ def fbgemm(section: Config) -> Scheme:
 
 
 def mxfp4(section: Config) -> Scheme:
-    """gpt-oss: the experts only."""
+    """gpt-oss: the experts only. Engines pad an expert's part of a rank to whole blocks."""
     form = layouts.microscaled(4, MICRO_GROUP)
     return Scheme(
         base="mxfp4-experts",
-        group=MICRO_GROUP,
         selections=(*kept(section), Selection(form=form, kinds=("expert",))),
     )
 

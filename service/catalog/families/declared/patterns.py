@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import translate
+from functools import lru_cache
+from typing import Literal
 
 from service.catalog.families.declared.names import LAYER, endings, paths
 from service.domain.tensors import Tensor
@@ -66,22 +68,15 @@ class Patterns:
         )
 
     def _named(self, tensor: Tensor, entries: set[str]) -> bool:
-        found = next((part for part in _parts(paths(tensor)) if part in entries), None)
-        if found is not None:
-            self.used.add(found)
-        return found is not None
+        found = _runs(tensor, "paths") & entries
+        self.used |= found
+        return bool(found)
 
     def _in_block(self, tensor: Tensor, layer: int) -> bool:
         entries = self.blocks.get(layer)
         if entries is None:
             return False
-        found = next(
-            (part for part in _parts(endings(tensor)) if part in entries),
-            "" if "" in entries else None,
-        )
-        if found is not None:
-            self.used.add(f"{layer}.{found}")
-        return found is not None
+        return "" in entries or not entries.isdisjoint(_runs(tensor, "endings"))
 
     def _wildly(self, tensor: Tensor, layer: int | None) -> bool:
         number = "1" if layer is None else str(layer)
@@ -150,6 +145,11 @@ def _glob(text: str) -> Wild:
         regex=re.compile(anywhere + r"(?:\.|$)"),
         by_block=any(char.isdigit() for part in parts for char in part),
     )
+
+
+@lru_cache(maxsize=8192)
+def _runs(tensor: Tensor, which: Literal["paths", "endings"]) -> frozenset[str]:
+    return frozenset(_parts(paths(tensor) if which == "paths" else endings(tensor)))
 
 
 def _parts(names: Iterable[str]) -> Iterator[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from service.catalog.families.declared.exports import compressed_tensors, modelopt, quark
 from service.catalog.families.declared.methods import METHODS, UnknownScheme
 from service.catalog.families.declared.patterns import UnreadablePattern
-from service.catalog.families.declared.scheme import Scheme, declared
+from service.catalog.families.declared.scheme import TOWERS, Scheme, Selection, declared
 from service.catalog.families.reading import Config
 from service.domain.architecture import Architecture
 from service.domain.precision import Declared
@@ -31,14 +32,14 @@ SAME = (
 )
 
 
-def section_of(config: Config) -> Config | None:
-    """The section that declares a quantization, at the top or beside the language model."""
-    places = (config, *(config.section(name) for name in NESTED if config.has(name)))
-    for place in places:
+def section_of(config: Config) -> tuple[Config | None, bool]:
+    """The section that declares a quantization, and whether it is the language model's alone."""
+    nested = [config.section(name) for name in NESTED if config.has(name)]
+    for place in (config, *nested):
         for name in SECTIONS:
             if isinstance(place.data.get(name), Mapping) and place.data[name]:
-                return place.section(name)
-    return None
+                return place.section(name), place is not config
+    return None, False
 
 
 def method_of(section: Config) -> str:
@@ -55,22 +56,29 @@ def method_of(section: Config) -> str:
     return "mlx" if section.has("group_size") and section.has("bits") else ""
 
 
+def _scheme(method: str, section: Config, *, nested: bool) -> Scheme:
+    scheme = READERS[method](section)
+    apart = (Selection(kinds=TOWERS),) if nested else ()
+    return replace(scheme, selections=(*apart, *scheme.selections))
+
+
 def declared_quantization(
     config: Config, model: Architecture
 ) -> tuple[Declared | None, tuple[str, ...]]:
     """The quantization that a checkpoint declares, and notes on what of it is not applied."""
-    section = section_of(config)
+    section, nested = section_of(config)
     if section is None:
         return None, ()
     if config.has("expert_dtype") and not section.has("expert_dtype"):
-        beside = {"expert_dtype": config.text("expert_dtype")}
-        section = Config({**section.data, **beside}, section.path)
+        section = Config(
+            {**section.data, "expert_dtype": config.text("expert_dtype")}, section.path
+        )
     method = method_of(section)
     if method not in READERS:
         return None, (f"the checkpoint declares quantization {method[:50]!r}, which is not known "
                       "here: its weights are counted in the base precision",)  # fmt: skip
     try:
-        scheme = READERS[method](section)
+        scheme = _scheme(method, section, nested=nested)
         same = next((names for names in SAME if scheme.base in names), frozenset())
         found = declared(scheme, model, same)
     except (UnknownScheme, UnreadablePattern) as error:
