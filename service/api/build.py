@@ -21,6 +21,7 @@ from service.domain.optimizer import Optimizer
 from service.domain.precision import Precision, Quantization
 from service.domain.questions import LoraSlots, Split
 from service.domain.requests import (
+    CompanionWish,
     EstimateRequest,
     LoraWish,
     ServingWish,
@@ -120,6 +121,29 @@ def lora_wish(catalogs: Catalogs, body: Body | None) -> LoraWish | None:
     )
 
 
+def companion_wish(catalogs: Catalogs, body: Body, index: int) -> CompanionWish:
+    """A further model on the training cards."""
+    facts = model_facts(catalogs, body["model"]) if "model" in body else None
+    precision, engine, stored = body.get("precision"), body.get("engine"), body.get("quantization")
+    field = f"workload.companions.{index}"
+    if stored is not None and facts is None:
+        raise InvalidRequest(f"{field}.model", "name the model that is quantized")
+    return CompanionWish(
+        role=body["role"],
+        model=facts,
+        precision=catalogs.precisions.pick(precision) if precision else None,
+        quantization=one_of(catalogs, facts, stored, f"{field}.quantization")
+        if stored is not None and facts
+        else None,
+        offload=body.get("offload", "none"),
+        engine=catalogs.engines.pick(engine) if engine else None,
+        context_tokens=body.get("context_tokens"),
+        concurrency=body.get("concurrency"),
+        tensor=body.get("tensor_parallel"),
+        sleeps=body.get("sleeps", False),
+    )
+
+
 def training_wish(catalogs: Catalogs, workload: Body) -> TrainingWish:
     """A training workload."""
     framework, optimizer = workload.get("framework"), workload.get("optimizer")
@@ -134,6 +158,10 @@ def training_wish(catalogs: Catalogs, workload: Body) -> TrainingWish:
         framework=catalogs.frameworks.pick(framework) if framework else None,
         optimizer=catalogs.optimizers.pick(optimizer) if optimizer else None,
         lora=lora_wish(catalogs, workload.get("lora")),
+        companions=tuple(
+            companion_wish(catalogs, body, index)
+            for index, body in enumerate(workload.get("companions", ()))
+        ),
         **{name: workload[name] for name in plain if name in workload},
     )
 

@@ -15,6 +15,7 @@ MAX_SEQUENCES = 1_000_000
 MAX_CARDS = 65_536
 MAX_LIST = 300
 MAX_CHOICES = 16
+MAX_COMPANIONS = 8
 MAX_GIB = 1_000_000
 METHODS = ("full", "lora", "qlora")
 CHECKPOINTING = ("none", "selective", "full")
@@ -69,6 +70,30 @@ class LoraSchema(Strict):
             raise ValidationError('"all-linear", "attention", "q,v" or module names.', "targets")
 
 
+class CompanionSchema(Strict):
+    """A further model on the training cards; `model` defaults to the trained one."""
+
+    role = Word("reference", "critic", "reward", "teacher", "rollout", required=True)
+    model = Model()
+    precision = Text()
+    quantization = QuantizationChoice()
+    offload = Word("none", "all")
+    engine = Text()
+    context_tokens = Whole(1, MAX_TOKENS)
+    concurrency = Whole(1, MAX_SEQUENCES)
+    tensor_parallel = Whole(1, 1024)
+    sleeps = Flag()
+
+    @validates_schema
+    def only_rollouts_serve(self, data: dict[str, Any], **_: Any) -> None:
+        """Fields of an engine belong to the role that generates."""
+        if data.get("role") == "rollout":
+            return
+        for name in ("engine", "context_tokens", "concurrency", "tensor_parallel", "sleeps"):
+            if name in data:
+                raise ValidationError('Only for "role": "rollout".', name)
+
+
 class TrainingSchema(Strict):
     """A training workload."""
 
@@ -94,6 +119,9 @@ class TrainingSchema(Strict):
     lora = fields.Nested(LoraSchema)
     pipeline_schedule = Word("1f1b", "interleaved")
     virtual_stages = Whole(1, 1024)
+    companions = fields.List(
+        fields.Nested(CompanionSchema), validate=validate.Length(min=1, max=MAX_COMPANIONS)
+    )
     allow_context_beyond_limit = Flag()
 
 

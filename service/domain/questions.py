@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from service.domain.architecture import Architecture, Stage
 from service.domain.engine import CachePrecision, Engine
@@ -116,6 +116,25 @@ class Lora:
     fp32_residual: bool = False
 
 
+Role = Literal["reference", "critic", "reward", "teacher", "rollout"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Companion:
+    """A model on the same cards: frozen, trained too (a critic), or served to generate (a rollout).
+
+    sleeps  the rollout engine frees its memory while the others train
+    """
+
+    role: Role
+    model: Architecture
+    precision: Precision
+    quantization: Quantization
+    offload: str = "none"
+    sleeps: bool = False
+    serving: Serving | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRun(Placement):
     """Training a model: one micro-batch of `micro_batch_size` × `sequence_tokens` a rank.
@@ -146,6 +165,7 @@ class TrainingRun(Placement):
     shard_ranks: int = 0
     in_flight: int = 1
     optimizer_in_backward: bool = False
+    companions: tuple[Companion, ...] = ()
 
     @property
     def tokens(self) -> int:

@@ -13,7 +13,7 @@ from service.domain.hardware import Gpu
 from service.domain.optimizer import Optimizer
 from service.domain.physics import Efficiency, Physics
 from service.domain.precision import Precision, Quantization
-from service.domain.questions import LoraSlots, Split
+from service.domain.questions import LoraSlots, Role, Split
 from service.domain.results import ModelFacts
 
 Risk = Literal["high", "expected"]
@@ -67,6 +67,22 @@ class LoraWish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CompanionWish:
+    """A further model on the training cards as the caller stated it; None means the trained one."""
+
+    role: Role
+    model: ModelFacts | None = None
+    precision: Precision | None = None
+    quantization: Quantization | None = None
+    offload: str = "none"
+    engine: Engine | None = None
+    context_tokens: int | None = None
+    concurrency: int | None = None
+    tensor: int | None = None
+    sleeps: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingWish:
     """A training workload as the caller stated it."""
 
@@ -91,6 +107,7 @@ class TrainingWish:
     pipeline_schedule: str | None = None
     virtual_stages: int | None = None
     lora: LoraWish | None = None
+    companions: tuple[CompanionWish, ...] = ()
     allow_context_beyond_limit: bool = False
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from service.domain.companion_resolving import with_companions
+from service.domain.companions import beside, companion_host_bytes, own_phases
 from service.domain.forms import FAMILY_DOUBT
 from service.domain.judging import at_risk, verdict
 from service.domain.questions import TrainingRun
@@ -24,7 +26,7 @@ from service.domain.results import (
 )
 from service.domain.training_limits import training_limits
 from service.domain.training_logits import logit_widths
-from service.domain.training_phases import phases
+from service.domain.training_phases import phases, steady
 from service.domain.training_resolving import resolved_training
 from service.domain.training_sharding import host_bytes
 from service.domain.units import bytes_of_gib
@@ -211,7 +213,20 @@ def phase_cards(run: TrainingRun) -> tuple[PerCard, ...]:
         tuple(replace(phase_card(stage, name, sizes), stage=index) for name, sizes in phases(stage))
         for index, stage in enumerate(stage_runs(run))
     ]
+    if run.companions:
+        return companion_cards(run, stages[0])
     return max(stages, key=lambda cards: peak(cards).amount.expected)
+
+
+def companion_cards(run: TrainingRun, cards: tuple[PerCard, ...]) -> tuple[PerCard, ...]:
+    """The phases of a run with its companions, and the phases in which they work themselves."""
+    held = steady(run)
+    apart = tuple(
+        replace(card, terms=(*card.terms, *terms))
+        for name, terms in own_phases(run)
+        for card in (phase_card(run, name, held),)
+    )
+    return (*(beside(run, card) for card in cards), *apart)
 
 
 def peak(cards: tuple[PerCard, ...]) -> PerCard:
@@ -228,7 +243,7 @@ def training_estimate(
     request: EstimateRequest, wish: TrainingWish, frame: Frame, stock: Stock, notes: Notes
 ) -> Estimate:
     """Memory of a training run on its fullest card."""
-    run = resolved_training(frame, wish, stock, notes)
+    run = with_companions(resolved_training(frame, wish, stock, notes), wish, stock, notes)
     cards = phase_cards(run)
     fullest = peak(cards)
     memory = frame.card.memory_bytes
@@ -253,7 +268,7 @@ def training_estimate(
         phases=cards,
         assumptions=tuple(notes.found),
         warnings=training_cautions(run),
-        host_bytes=max(host_bytes(stage) for stage in stage_runs(run)),
+        host_bytes=max(host_bytes(stage) for stage in stage_runs(run)) + companion_host_bytes(run),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from service.domain.companions import companion_host_bytes
 from service.domain.judging import at_risk
 from service.domain.questions import TrainingRun
 from service.domain.requests import Pool
@@ -56,7 +57,7 @@ def training_option(search: TrainingSearch, one: Arrangement, *, grown: bool = F
         launch=launch(run, one),
         sharding=run.sharding,
         training=setup(run),
-        host_bytes=host_bytes(run),
+        host_bytes=host_bytes(run) + companion_host_bytes(run),
         short_by_bytes=max(0, need - one.place.room_bytes),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from service.domain.candidates import bounded
+from service.domain.companion_resolving import with_companions
 from service.domain.errors import InvalidRequest
 from service.domain.questions import Split, TrainingRun
 from service.domain.requests import PlanRequest, Pool, Risk, Stock
@@ -106,7 +107,9 @@ class TrainingSearch:
             )
             frame = replace(self.frame, split=split, quantization=variant.quantization)
             wish = replace(variant.wish, sharding=fitted_sharding(variant, data))
-            self._runs[key] = resolved_training(frame, wish, self.stock, notes or Notes())
+            noted = notes or Notes()
+            run = resolved_training(frame, wish, self.stock, noted)
+            self._runs[key] = with_companions(run, wish, self.stock, noted)
         return self._runs[key]
 
     def need_bytes(self, variant: Variant, cards: int) -> int | None:

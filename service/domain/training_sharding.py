@@ -200,6 +200,13 @@ def frozen_root_bytes(run: TrainingRun) -> int:
     return root_elements(run) * regime_widths(run).compute
 
 
+def gathered_frozen_bytes(run: TrainingRun) -> int:
+    """Root and one block of frozen weights that a forward pass gathers. [B]"""
+    if run.sharding not in SHARDS_WEIGHTS or (run.shards == 1 and run.offload != "all"):
+        return 0
+    return frozen_root_bytes(run) + frozen_share(run, largest_block_elements(run))
+
+
 def sharding_buffer_bytes(run: TrainingRun, phase: Phase) -> int:
     """Gathered, prefetched and reducing copies on one rank in a phase. [B]
 
