@@ -67,3 +67,14 @@ def test_a_tied_table_takes_the_type_of_the_output(catalogs: Catalogs) -> None:
     form = mix.form(table, Place(traits=frozenset({"tied"})))
     assert form is not None
     assert form.id == "q6_k"
+
+
+def test_linear_attention_s_inputs_are_one_tensor_with_more_bits(catalogs: Catalogs) -> None:
+    """attn_qkv counts as attn_v: Q6_K in the first eighth of the blocks, Q4_K after it."""
+    mix, values = (
+        catalogs.quantizations.pick("q4_k_m"),
+        matrix("in_proj_v", "attention", 4096, 4096),
+    )
+    places = [Place(layer=n, layers=32, attention_layer=n, attention_layers=32) for n in (0, 4)]
+    forms = [mix.form(values, place) for place in places]
+    assert [form.id for form in forms if form] == ["q6_k", "q4_k"]
