@@ -6,6 +6,8 @@ import hashlib
 import os
 import re
 import uuid
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from flask import Flask, Response, g, request
@@ -15,9 +17,12 @@ from service.api.body import MAX_HEADER_BODY_BYTES
 from service.api.build import Catalogs
 from service.api.routes import BLUEPRINT
 from service.catalog.engines import load_engines, load_frameworks
+from service.catalog.errors import CatalogError
 from service.catalog.files.gguf_config import load_gguf_table
 from service.catalog.formats import load_formats
 from service.catalog.gpus import load_gpus
+from service.catalog.hub import Hub, HubShelf
+from service.catalog.hub_client import OfficialClient, client_module
 from service.catalog.models import load_models
 from service.catalog.physics import load_cost_rules, load_physics
 from service.catalog.quantizations import load_quantizations
@@ -26,6 +31,7 @@ from service.domain.requests import Stock
 
 SERVICE_VERSION = "0.1.0"
 ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_HUB_CACHE = Path("~/.cache/gpu-memory-planner/hub")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -104,17 +110,41 @@ def add_headers(answer: Response) -> Response:
     return answer
 
 
-def create_app() -> Flask:
-    """The service; `GPU_CATALOG` names another file of cards.
+def hub_of(environment: Mapping[str, str]) -> Hub | None:
+    """The Hub where `HUB=on`, with what it finds kept in `HUB_CACHE`.
 
-    Raises: CatalogError where a data file is wrong.
+    Raises: CatalogError for another word than on and off, or where the client is not installed.
+    """
+    wish = environment.get("HUB", "off")
+    if wish not in {"on", "off"}:
+        raise CatalogError(f"HUB must be on or off, not {wish!r}")
+    if wish == "off":
+        return None
+    folder = environment.get("HUB_CACHE", str(DEFAULT_HUB_CACHE))
+    return Hub(network=OfficialClient(client=client_module()), folder=Path(folder).expanduser())
+
+
+def with_hub(found: Catalogs, hub: Hub | None) -> Catalogs:
+    """The catalogs with the Hub behind their models."""
+    if hub is None:
+        return found
+    shelf = found.models
+    models = HubShelf(kind=shelf.kind, entries=shelf.entries, names=shelf.names, hub=hub)
+    return replace(found, models=models)
+
+
+def create_app(hub: Hub | None = None) -> Flask:
+    """The service; `GPU_CATALOG` names another file of cards, `HUB=on` looks models up.
+
+    Raises: CatalogError where a data file or a setting is wrong.
     """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_HEADER_BODY_BYTES
     app.config["SERVICE_VERSION"] = SERVICE_VERSION
     app.config["OPENAPI_TEXT"] = (ROOT / "openapi.yaml").read_text(encoding="utf-8")
     gpus_path = Path(os.environ.get("GPU_CATALOG", ROOT / "gpus.yaml"))
-    app.extensions["catalogs"] = read_catalogs(ROOT / "config", gpus_path)
+    found = read_catalogs(ROOT / "config", gpus_path)
+    app.extensions["catalogs"] = with_hub(found, hub or hub_of(os.environ))
     app.url_map.strict_slashes = False
     app.before_request(name_request)
     app.before_request(answer_head)

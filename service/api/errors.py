@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import Flask, Response, g
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from service.catalog.hub import HubBroken, HubFailure, HubGated, HubSlow
 from service.domain.errors import InvalidRequest, UnknownName
 
 LOG = logging.getLogger("service")
@@ -79,6 +80,20 @@ def on_moved(error: CatalogMoved) -> Response:
     return problem(409, "Catalog version conflict", str(error))
 
 
+HUB_PROBLEMS: Mapping[type[HubFailure], tuple[int, str]] = {
+    HubGated: (403, "Gated model"),
+    HubBroken: (502, "Hub failure"),
+    HubSlow: (504, "Hub timeout"),
+}
+
+
+def on_hub(error: HubFailure) -> Response:
+    """The Hub did not give what was asked; the client's own error goes to the log alone."""
+    status, title = HUB_PROBLEMS[type(error)]
+    LOG.warning("request %s: %s", g.get("request_id", ""), error, exc_info=error.__cause__)
+    return problem(status, title, str(error))
+
+
 def on_http(error: HTTPException) -> Response:
     """Werkzeug's own errors, with their headers (Allow) kept."""
     status = error.code or SERVER_ERROR
@@ -101,5 +116,6 @@ def register(app: Flask) -> None:
     app.register_error_handler(InvalidRequest, on_invalid)
     app.register_error_handler(UnknownName, on_unknown)
     app.register_error_handler(CatalogMoved, on_moved)
+    app.register_error_handler(HubFailure, on_hub)
     app.register_error_handler(HTTPException, on_http)
     app.register_error_handler(Exception, on_crash)

@@ -116,4 +116,6 @@ def model_of(
         model = typical(body["parameters"], name)
         return ModelFacts(architecture=model, source="parameters", name=name)
     entry = models.pick(body["id"])
-    return ModelFacts(architecture=entry_architecture(entry), source="catalog", name=entry.hub_id)
+    return ModelFacts(
+        architecture=entry_architecture(entry), source=entry.origin, name=entry.hub_id
+    )

@@ -183,7 +183,7 @@ def get_models() -> Response:
 def get_model(name: str) -> Response:
     """One model with its bill of tensors by kind."""
     entry = catalogs().models.pick(name)
-    facts = model_facts(catalogs(), {"id": entry.id})
+    facts = model_facts(catalogs(), {"id": entry.hub_id})
     view = {"id": entry.id, "aliases": list(entry.aliases), **model_view(facts.architecture)}
     return tagged(
         json_text({**view, "hub_id": entry.hub_id, "source": entry.source, **versions()}),

@@ -14,12 +14,15 @@ from service.catalog.strict_yaml import Lines, load
 from service.catalog.structure import structure
 from service.domain.architecture import Architecture
 
+BESIDE_THE_CLASS = "counted in the files by the Hub, beyond the model's class"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelEntry:
     """A model of the catalog: the facts of its config.json and where they are from.
 
     checkpoint_extras  what the published files hold beside the model: name and elements
+    stored_elements    values that the Hub counts in the published files
     """
 
     id: str
@@ -28,6 +31,12 @@ class ModelEntry:
     config: Mapping[str, object]
     aliases: tuple[str, ...] = ()
     checkpoint_extras: Mapping[str, int] = field(default_factory=dict)
+    stored_elements: int | None = None
+
+    @property
+    def origin(self) -> str:
+        """Where the entry is from."""
+        return "catalog"
 
 
 def load_models(folder: Path) -> Shelf[ModelEntry]:
@@ -61,4 +70,8 @@ def entry_architecture(entry: ModelEntry) -> Architecture:
     """The architecture of a catalog entry."""
     built = architecture(entry.config, entry.id)
     extras = (*built.checkpoint_extras, *entry.checkpoint_extras.items())
-    return replace(built, checkpoint_extras=extras)
+    built = replace(built, checkpoint_extras=extras)
+    beyond = (entry.stored_elements or 0) - built.checkpoint_parameters
+    if beyond <= 0 or built.declared_quantization is not None:
+        return built
+    return replace(built, checkpoint_extras=(*extras, (BESIDE_THE_CLASS, beyond)))

@@ -42,8 +42,12 @@ class Shelf(Generic[E]):
         """
         found = self.names.get(name.lower())
         if found is None:
-            raise UnknownName(self.kind, name, nearest(name, self.names))
+            raise UnknownName(self.kind, name, self.nearest(name))
         return self.entries[found]
+
+    def nearest(self, name: str) -> tuple[str, ...]:
+        """Names that a misspelt one may have meant."""
+        return nearest(name, self.names)
 
     def __iter__(self) -> Iterator[E]:
         return iter(self.entries.values())
