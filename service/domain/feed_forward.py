@@ -14,6 +14,7 @@ class DenseFeedForward:
 
     joined         gate and up come from one matrix in the published code
     inner_dropout  a dropout between the activation and the last matrix
+    recast         the inner value is cast to the weights' type before the last matrix (T5)
     """
 
     hidden_size: int
@@ -24,6 +25,7 @@ class DenseFeedForward:
     activation: Activation = "silu"
     joined: bool = False
     inner_dropout: bool = False
+    recast: bool = False
 
     def tensors(self) -> Tensors:
         """Weights of the feed-forward."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-NormForm = Literal["rms", "rms-offset", "layer", "none"]
+NormForm = Literal["rms", "rms-offset", "rms-late", "layer", "none"]
 Order = Literal["before", "after", "around", "behind", "parallel", "parallel-two"]
 Activation = Literal["silu", "gelu", "relu", "relu-squared", "gelu-new", "gelu-fast", "quick-gelu"]
 Rotation = Literal["none", "whole", "joined"]
@@ -18,7 +18,8 @@ Rotation = Literal["none", "whole", "joined"]
 class BlockForm:
     """What a block does around its parts.
 
-    norm     kind of its normalisations: rms-offset multiplies by 1 + weight in fp32, as Gemma
+    norm     kind of its normalisations: rms-offset multiplies by 1 + weight in fp32, as Gemma;
+             rms-late multiplies the input itself by the root, as T5
     weighted whether the normalisations have weights
     order    norms before each part; after each residual sum (BERT); around each part (Gemma 2);
              behind each part (OLMo 2); parallel parts behind one norm, or behind one each
@@ -43,6 +44,7 @@ class EndsForm:
     head_transform  a dense layer, an activation and a norm before the output matrix (BERT)
     soft_cap        logits pass a tanh
     upcast          logits become fp32 before the loss
+    output_dropout  a dropout behind the last norm
     """
 
     norm: NormForm = "rms"
@@ -53,3 +55,4 @@ class EndsForm:
     head_transform: bool = False
     soft_cap: bool = False
     upcast: bool = True
+    output_dropout: bool = False

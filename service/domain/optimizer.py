@@ -26,6 +26,7 @@ class Optimizer:
                       count, 0 where none does
     step_copies       copies of the trainable parameters while a step runs, in their type
     step_bytes        further bytes a value, whatever the type
+    half_step_bytes   further bytes a value of 16-bit parameters
     gram_bytes        bytes a value of square matrices of the smaller side
     step_scope        what those copies span; of matrices only the hidden ones where they differ
     rest_step_copies  copies of all other parameters where hidden matrices differ
@@ -46,6 +47,7 @@ class Optimizer:
     paged_from: int = 0
     step_copies: int = 0
     step_bytes: int = 0
+    half_step_bytes: int = 0
     gram_bytes: int = 0
     step_scope: StepWorkspace = "none"
     rest_step_copies: int = 0

@@ -112,4 +112,6 @@ def step_bytes(tensors: Tensors, optimizer: Optimizer, width: int) -> int:
 def _largest_step_bytes(tensor: Tensor, optimizer: Optimizer, width: int) -> int:
     smaller = min(tensor.rows, tensor.columns)
     a_value = optimizer.step_copies * width + optimizer.step_bytes
+    if width < FP32_BYTES:
+        a_value += optimizer.half_step_bytes
     return tensor.rows * tensor.columns * a_value + optimizer.gram_bytes * smaller * smaller

@@ -236,7 +236,7 @@ def text_encoders(run: TrainingRun) -> tuple[Tower, ...]:
 
 
 def around_bytes(run: TrainingRun, regime: Regime) -> int:
-    """Kept once for all blocks: ids and labels, position tables, an eager or windowed mask. [B]"""
+    """Kept once for all blocks: ids, labels, position tables, a mask, an encoder's output. [B]"""
     rotated = [
         mixer
         for kind in run.model.layer_kinds
@@ -246,7 +246,9 @@ def around_bytes(run: TrainingRun, regime: Regime) -> int:
     head = max((mixer.head_dim for mixer in rotated), default=0)
     positions = ceil_div(run.sequence_tokens, run.split.context)
     tables = ROTARY_TABLES * head * regime.other * positions
-    return IDS_AND_LABELS_BYTES * run.tokens + tables + mask_bytes(run, regime)
+    around = IDS_AND_LABELS_BYTES * run.tokens + tables + mask_bytes(run, regime)
+    outputs = sum(2 * tower.hidden_size * regime.other for tower in text_encoders(run))
+    return around + outputs * run.tokens
 
 
 def mask_bytes(run: TrainingRun, regime: Regime) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from service.catalog.families.decoder import Facts, several
 from service.catalog.families.reading import Config
-from service.domain.feed_forward import FeedForward
+from service.domain.feed_forward import FeedForward, MixtureOfExperts
 from service.domain.manners import Activation, BlockForm, EndsForm, NormForm, Order, Rotation
 from service.domain.mixers import Attention, Mixer
 
@@ -73,6 +73,10 @@ class Computed:
     soft_cap: bool = False
     logit_soft_cap: bool = False
     eager_only: bool = False
+    softmax_raised: bool = True
+    relative: bool = False
+    inner_dropout: bool = False
+    recast: bool = False
     head_transform: bool = False
     upcast: bool = True
 
@@ -85,6 +89,33 @@ GPT2 = Computed(
     dropout=True,
     attention_dropout=True,
     embedding_dropout=True,
+    softmax_raised=False,
+)
+BERT = Computed(
+    activation="gelu",
+    norm="layer",
+    order="after",
+    rotation="none",
+    dropout=True,
+    attention_dropout=True,
+    embedding_dropout=True,
+    embedding_norm="layer",
+    softmax_raised=False,
+    head_transform=True,
+    upcast=False,
+)
+T5 = Computed(
+    activation="relu",
+    norm="rms-late",
+    rotation="none",
+    dropout=True,
+    attention_dropout=True,
+    embedding_dropout=True,
+    softmax_raised=False,
+    relative=True,
+    inner_dropout=True,
+    recast=True,
+    upcast=False,
 )
 GEMMA = Computed(activation="gelu", norm="rms-offset", scaled=True)
 NEOX = Computed(
@@ -100,12 +131,29 @@ COHERE = Computed(norm="layer")
 COMPUTED: Mapping[str, Computed] = {
     "apertus": Computed(activation="gelu-new"),
     "arcee": Computed(activation="relu-squared"),
+    **dict.fromkeys(
+        (
+            "bert",
+            "roberta",
+            "xlm-roberta",
+            "electra",
+            "distilbert",
+            "albert",
+            "deberta-v2",
+            "jina_embeddings_v3",
+            "nomic_bert",
+        ),
+        BERT,
+    ),
+    "t5": T5,
+    "mt5": T5,
     "bloom": replace(
         GPT2,
         dropout=False,
         attention_dropout=False,
         embedding_dropout=False,
         embedding_norm="layer",
+        softmax_raised=True,
         eager_only=True,
     ),
     "codegen": replace(GPTJ, joined_attention=True),
@@ -182,7 +230,8 @@ def computed(config: Config, kind: str, facts: Facts) -> Facts:
                 EMBEDDING_DROPOUT,
                 default=dropout if kind in {"opt", "xglm"} else row.embedding_dropout,
             ),
-            head_transform=row.head_transform,
+            head_transform=row.head_transform and facts.output == "scores",
+            output_dropout=dropout and row.relative,
             soft_cap=set_or(config, "final_logit_softcapping", default=row.logit_soft_cap),
             upcast=row.upcast,
         ),
@@ -218,10 +267,20 @@ def _mixer(config: Config, row: Computed, mixer: Mixer) -> Mixer:
         joined=row.joined_attention,
         soft_cap=set_or(config, "attn_logit_softcapping", default=row.soft_cap),
         eager_only=row.eager_only,
+        softmax_raised=row.softmax_raised,
+        relative=row.relative,
         dropout=dropped(config, ATTENTION_DROPOUT, default=row.attention_dropout),
         norm_form=row.norm if row.norm != "none" else "rms",
     )
 
 
 def _feed_forward(config: Config, row: Computed, part: FeedForward) -> FeedForward:
-    return replace(part, activation=activation(config, row.activation), joined=row.joined_gate)
+    if isinstance(part, MixtureOfExperts):
+        return replace(part, activation=activation(config, row.activation))
+    return replace(
+        part,
+        activation=activation(config, row.activation),
+        joined=row.joined_gate,
+        inner_dropout=row.inner_dropout and dropped(config, RESIDUAL_DROPOUT, default=row.dropout),
+        recast=row.recast,
+    )

@@ -25,6 +25,8 @@ class Attention:
     borrowed              whether the weights are those of an earlier layer; the cache is its own
     key_values            its own projections of keys and values; one matrix whose output is both;
                           or none, where it reads the cache of an earlier layer
+    softmax_raised        the softmax of the eager path is computed in fp32 whatever its input is
+    relative              a bias by relative position is added to the scores (T5)
     joined                query, key and value come from one matrix in the published code
     rotation              of queries and keys; `joined` where only a part of a head is rotated
     soft_cap, dropout     scores pass a tanh; the softmax passes a dropout in training
@@ -51,6 +53,8 @@ class Attention:
     output_size: int = 0
     borrowed: bool = False
     key_values: Literal["own", "equal", "shared"] = "own"
+    softmax_raised: bool = True
+    relative: bool = False
     joined: bool = False
     rotation: Rotation = "whole"
     soft_cap: bool = False

@@ -44,15 +44,35 @@ def _projected(
 ) -> tuple[Value, Value, Value]:
     query, key, value = widths
     if not mixer.joined:
+        source = encoded(layers, x) if mixer.keeps == "encoder" else x
         return (
             layers.linear(x, query, ("q_proj",)),
-            layers.linear(x, key, ("k_proj",)),
-            layers.linear(x, value, ("v_proj",)),
+            layers.linear(source, key, ("k_proj",)),
+            layers.linear(source, value, ("v_proj",)),
         )
     names = ("q_proj", "k_proj", "v_proj", "qkv_proj", "query_key_value", "c_attn")
     joined = layers.linear(x, sum(widths), names)
     first, second, third = layers.tape.split(joined, [tokens(width) for width in widths])
     return first, second, third
+
+
+def encoded(layers: Layers, x: Value) -> Value:
+    """An encoder's output, which all blocks of the decoder read; its gradient is summed."""
+    return Value(x.elements, layers.regime.other, lasting=True)
+
+
+def bias(layers: Layers, mixer: Attention, width: int) -> tuple[Value, ...]:
+    """The mask of a memory-efficient kernel: a window's, or a relative bias copied for a block.
+
+    Source: transformers 5.23 `integrations/sdpa_attention.py`, create_position_bias_mask.
+    """
+    if mixer.relative:
+        shared = Value(Size(plane=mixer.heads), width, lasting=True)
+        crossing = mixer.keeps == "encoder"
+        return (shared,) if crossing else (layers.tape.copy(shared),)
+    if layers.regime.masked:
+        return (Value(Size(pair=1), width, differentiable=False),)
+    return ()
 
 
 def scored(layers: Layers, mixer: Attention, query: Value, key: Value, value: Value) -> Value:
@@ -63,7 +83,7 @@ def scored(layers: Layers, mixer: Attention, query: Value, key: Value, value: Va
     """
     regime = layers.regime
     kernel = "eager" if mixer.soft_cap or mixer.eager_only else regime.kernel
-    if kernel != "eager" and regime.masked:
+    if kernel != "eager" and (regime.masked or mixer.relative):
         kernel = "mem-efficient"
     elif kernel == "mem-efficient" and mixer.kv_heads != mixer.heads:
         kernel = "math"
@@ -106,9 +126,9 @@ def _memory_efficient(
     output = Value(tokens(heads * mixer.value_dim), width)
     sums = Value(tokens(heads), SINGLE)
     workspace = Size(token=SINGLE * heads * (mixer.head_dim + 1))
-    mask = [Value(Size(pair=1), width)] if layers.regime.masked else []
+    mask = bias(layers, mixer, width)
     saved = [query, key, value, output, sums, *mask]
-    return tape.note([query, key, value], output, saved=saved, workspace=workspace)
+    return tape.note([query, key, value, *mask], output, saved=saved, workspace=workspace)
 
 
 def _repeated(layers: Layers, mixer: Attention, x: Value) -> Value:
@@ -148,8 +168,10 @@ def _eager(layers: Layers, mixer: Attention, query: Value, key: Value, value: Va
         capped = tape.pointwise(tape.pointwise(scores), keeps_result=True)
         scores = tape.pointwise(capped)
     scores = tape.copy(scores)  # the causal mask is added
-    weights = tape.pointwise(tape.cast(scores, SINGLE), keeps_result=True)
-    weights = tape.dropout(tape.cast(weights, own), active=mixer.dropout)
+    raised = mixer.softmax_raised or regime.autocast
+    weights = tape.pointwise(tape.cast(scores, SINGLE if raised else own), keeps_result=True)
+    back = own if mixer.softmax_raised else value.width
+    weights = tape.dropout(tape.cast(weights, back), active=mixer.dropout)
     if regime.autocast:
         weights, value = tape.cast(weights, HALF), tape.cast(value, HALF)
     return tape.copy(tape.matmul(weights, value, tokens(mixer.heads * mixer.value_dim)))

@@ -8,6 +8,7 @@ from service.domain.architecture import Architecture
 from service.domain.tape.layers import Layers, tokens
 from service.domain.tape.recording import Tape, Value
 from service.domain.tape.regimes import Regime
+from service.domain.tape.sizes import Size
 from service.domain.tape.walking import Walk, walk
 
 
@@ -31,6 +32,10 @@ def back_walk(model: Architecture, regime: Regime) -> Walk:
     layers, form = Layers(Tape(), regime), model.ends
     entry = Value(tokens(model.hidden_size), regime.other)
     x = layers.norm(entry, form.norm)
+    x = layers.tape.dropout(x, active=form.output_dropout)
+    if model.output not in {"tokens", "scores"}:
+        first = layers.tape.part(x, Size(fixed=model.hidden_size))
+        return walk(layers.tape, entry, first, accumulating=regime.accumulating)
     if form.head_transform:
         x = layers.activation(layers.linear(x, model.hidden_size), "gelu")
         x = layers.norm(x, "layer")

@@ -36,6 +36,8 @@ def dense(layers: Layers, part: DenseFeedForward, x: Value) -> Value:
         up = layers.linear(x, part.width, UP)
         hidden = _gated(layers, part, gate, up)
     hidden = tape.dropout(hidden, active=part.inner_dropout)
+    if part.recast:
+        hidden = tape.cast(hidden, layers.regime.other)
     return layers.linear(hidden, part.hidden_size, DOWN)
 
 

@@ -104,7 +104,9 @@ class Layers:
         tape = self.tape
         single = tape.cast(x, SINGLE)
         mean = tape.reduce(tape.power(single), tokens(heads))
-        scaled = tape.multiply(single, tape.pointwise(mean, keeps_result=True))
+        scaled = tape.multiply(
+            x if form == "rms-late" else single, tape.pointwise(mean, keeps_result=True)
+        )
         if not weighted:
             return tape.cast(scaled, x.width)
         features = x.elements.token // heads
@@ -112,7 +114,8 @@ class Layers:
             weight = self.weight(features, SINGLE)
             return tape.cast(tape.multiply(scaled, weight), x.width)
         weight = self.weight(features, self.regime.other)
-        return tape.multiply(tape.cast(scaled, x.width), weight)
+        width = self.regime.other if form == "rms-late" else x.width
+        return tape.multiply(tape.cast(scaled, width), weight)
 
     def activation(self, x: Value, kind: Activation) -> Value:
         """The activation function of a feed-forward."""
