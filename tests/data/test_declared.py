@@ -109,6 +109,11 @@ KEEPS: dict[str, tuple[dict[str, Any], int]] = {
         {"quantization": {"quant_algo": "FP8", "exclude_modules": ["lm_head", "model.layers.0*"]}},
         3 * (ATTENTION + MLP),
     ),
+    "a glob for every block": (
+        {"quant_method": "modelopt", "quant_algo": "NVFP4", "ignore": [
+            "lm_head", *(f"model.layers.{index}.self_attn*" for index in range(100))]},
+        4 * MLP,
+    ),
     "mixed precision by layer": (
         {"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION", "quantized_layers": {
             "model.layers.1.mlp.up_proj": {"quant_algo": "FP8"}}},

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from service.catalog.files.listing import Listed
+from service.catalog.files.listing import Listed, UnreadableHeader
 from service.domain.architecture import StoredFile
 from service.domain.packing import PackedFormat
 from service.domain.precision import Rule
 from service.domain.tensors import Cut, Kind, Tensor, Tensors
 
+MAX_DISTINCT = 10_000
 BLOCK = re.compile(r"(?:^|\.)(?:layers|blk|h|blocks|layer)\.(\d{1,5})\.(.*)$", re.ASCII)
 TOWER = re.compile(r"(?:^|\.)(?:v|visual|vision\w*|audio\w*|image\w*)\.", re.ASCII)
 EXPERT = re.compile(r"\bexperts\.\d+\.|_exps\.|\.experts\.")
@@ -97,6 +98,8 @@ def _gather(found: Gathered, one: Listed, layer: int | None) -> None:
             return
         number += 1
         tensor = _tensor(f"{name}-{number}", one)
+    if len(found.forms) > MAX_DISTINCT and tensor.name not in found.forms:
+        raise UnreadableHeader("model", f"more than {MAX_DISTINCT} different tensors")
     place[tensor.name] = tensor
     found.forms.setdefault(tensor.name, {})[layer] = one.form
 

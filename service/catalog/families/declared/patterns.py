@@ -18,11 +18,12 @@ from service.domain.tensors import Tensor
 
 REGEX = "re:"
 MAX_ENTRIES = 20_000
-MAX_WILD = 32
+MAX_WILD = 64
 MAX_LENGTH = 300
 MAX_REPEATS = 2
 MAX_TESTS = 20_000
 BLOCK = re.compile(r"(?:^|\.)(?:layers|blocks|h)\.(\d{1,5})(?:\.(.+))?$", re.ASCII)
+BEGUN = re.compile(r"^(?:model\.)?layers\.(\d{1,5})\.([^*]+)\*$", re.ASCII)
 TOWER = re.compile(r"vision|visual|audio|encoder")
 FORBIDDEN = re.compile(r"\(\?(?!:)|(?<!\\)\)[*+{]|\\[1-9AbBZ]|\[\[|\{")
 REPEAT = re.compile(r"(?<!\\)[*+]")
@@ -47,13 +48,14 @@ class Patterns:
 
     plain: set[str] = field(default_factory=set)
     blocks: dict[int, set[str]] = field(default_factory=dict)
+    beginnings: dict[int, set[str]] = field(default_factory=dict)
     wild: list[tuple[str, Wild]] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
 
     @property
     def by_block(self) -> bool:
         """Whether blocks differ."""
-        return bool(self.blocks) or any(wild.by_block for _, wild in self.wild)
+        return bool(self.blocks or self.beginnings) or any(wild.by_block for _, wild in self.wild)
 
     def tests(self, tensors: int) -> int:
         """How many names have to be tested against patterns that tell blocks apart."""
@@ -73,9 +75,10 @@ class Patterns:
         return bool(found)
 
     def _in_block(self, tensor: Tensor, layer: int) -> bool:
-        entries = self.blocks.get(layer)
-        if entries is None:
-            return False
+        begun = self.beginnings.get(layer, ())
+        if any(ending.startswith(start) for start in begun for ending in endings(tensor)):
+            return True
+        entries = self.blocks.get(layer, set())
         return "" in entries or not entries.isdisjoint(_runs(tensor, "endings"))
 
     def _wildly(self, tensor: Tensor, layer: int | None) -> bool:
@@ -114,6 +117,8 @@ def patterns(entries: Iterable[object]) -> Patterns:
 def _sort(entry: str, found: Patterns) -> None:
     if entry.startswith(REGEX):
         found.wild.append((entry, _wild(entry.removeprefix(REGEX))))
+    elif begun := BEGUN.search(entry):
+        found.beginnings.setdefault(int(begun.group(1)), set()).add(begun.group(2))
     elif "*" in entry:
         found.wild.append((entry, _glob(entry)))
     else:
