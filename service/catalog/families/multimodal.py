@@ -76,6 +76,7 @@ def _strided(audio: Config, channels: int, hidden: int) -> Tensors:
     )
 
 
+INTERNVL = around("qwen2", "internvl_vision", projectors.internvl, stated("image_seq_length", 256))
 QWEN2_VL = around("qwen2_vl_text", "qwen2_vl_vision", projectors.qwen2_merger)
 QWEN2_5_VL = around("qwen2_5_vl_text", "qwen2_5_vl_vision", projectors.qwen2_5_merger)
 KIMI = around("deepseek_v3", "moonvit", projectors.kimi)
@@ -116,9 +117,8 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "idefics3": around(
         "llama", "idefics3_vision", projectors.idefics3, merged_patches("scale_factor", 2)
     ),
-    "internvl": around(
-        "qwen2", "internvl_vision", projectors.internvl, stated("image_seq_length", 256)
-    ),
+    "internvl": INTERNVL,
+    "internvl_chat": INTERNVL,
     "kimi_k25": KIMI,
     "kimi_k3": KIMI,
     "kimi_vl": KIMI,

@@ -30,8 +30,7 @@ def mllama(config: Config) -> Facts:
     size = shape(config)
     plain = attention(size)
     cross = replace(with_head_norms(plain), keeps="encoder")
-    listed = config.items("cross_attention_layers") or ()
-    crossing = frozenset(index for index in listed if isinstance(index, int))
+    crossing = frozenset(config.whole_numbers("cross_attention_layers", below=size.layers) or ())
     gates = (vector("cross_attn_gates", "norm", 2),)
     base = facts(config, size, lambda i: cross if i in crossing else plain, dense(config, size))
     special = matrix("embed_tokens.special", "embedding", MLLAMA_SPECIAL_ROWS, size.hidden)
@@ -59,7 +58,7 @@ def llama4(config: Config) -> Facts:
 
 
 def _chunked(config: Config) -> Callable[[int], bool]:
-    kinds, rotary = config.items("layer_types"), config.items("no_rope_layers")
+    kinds, rotary = config.items("layer_types"), config.whole_numbers("no_rope_layers", below=2)
     period = config.integer("no_rope_layer_interval", default=FULL_EVERY)
     if kinds is not None:
         return lambda i: i < len(kinds) and kinds[i] == "chunked_attention"
@@ -69,9 +68,9 @@ def _chunked(config: Config) -> Callable[[int], bool]:
 
 
 def _sparse_layers(config: Config, layers: int) -> frozenset[int]:
-    listed = config.items("moe_layers")
+    listed = config.whole_numbers("moe_layers", below=layers)
     if listed is not None:
-        return frozenset(index for index in listed if isinstance(index, int))
+        return frozenset(listed)
     step = config.integer("interleave_moe_layer_step", default=1)
     return frozenset(range(step - 1, layers, step))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.catalog.families.nested import extent
-from service.catalog.families.reading import Config
+from service.catalog.families.reading import MAX_LAYERS, Config
 from service.domain.tensors import Tensors, matrix, vector
 
 
@@ -111,7 +111,8 @@ def patch_merger(config: Config, vision: int, text: int, *, norm_bias: bool = Tr
     section = config.section("vision_config")
     inner = vision * section.integer("spatial_merge_size", default=2) ** 2
     outputs = section.integer("out_hidden_size", default=text)
-    deep = len(section.items("deepstack_visual_indexes") or ())
+    depth = section.integer("depth", high=MAX_LAYERS)
+    deep = len(section.whole_numbers("deepstack_visual_indexes", below=depth) or ())
     merger = (*scale("norm", inner, bias=True), *stacked(inner, inner, outputs))
     return (
         *scale("norm", vision, bias=norm_bias),

@@ -96,6 +96,16 @@ class Config:
             raise self.wrong(key, f"must be a list of at most {MAX_LAYERS} items")
         return tuple(value)
 
+    def whole_numbers(self, key: str, *, below: int) -> tuple[int, ...] | None:
+        """A list of whole numbers from 0, such as the indices of some layers."""
+        found = self.items(key)
+        if found is None:
+            return None
+        numbers = tuple(item for item in found if type(item) is int and 0 <= item < below)
+        if len(numbers) < len(found):
+            raise self.wrong(key, f"may hold whole numbers from 0 to {below - 1} only")
+        return numbers
+
     def section(self, key: str) -> Config:
         """A nested mapping; empty where it is absent."""
         value = self.data.get(key)

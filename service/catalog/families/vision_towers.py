@@ -82,7 +82,7 @@ def internvl(config: Config) -> VisionTransformer:
         class_token=True,
         position_rows=patches(config) + 1 if positions else 0,
         input_bias=config.flag("attention_bias", "qkv_bias"),
-        head_norm=shape.hidden_size if config.flag("use_qk_norm") else 0,
+        head_norm=shape.hidden_size if config.flag("use_qk_norm", "qk_normalization") else 0,
         norm_bias=not rms,
         last_norm=not config.flag("use_mean_pooling", default=True),
         block_extras=layer_scales(shape.hidden_size),
@@ -113,14 +113,15 @@ def qwen2_5_vl(config: Config) -> VisionTransformer:
     """Qwen 2.5 VL: gated, norms without bias, windows in all blocks but a few."""
     rows, _ = extent(config, "patch_size")
     window = config.integer("window_size", default=112) // rows
-    whole = config.items("fullatt_block_indexes") or (7, 15, 23, 31)
+    shape = basic(config)
+    whole = config.whole_numbers("fullatt_block_indexes", below=shape.layers)
     return replace(
-        _with_frames(config, basic(config)),
+        _with_frames(config, shape),
         gated=True,
         norm_bias=False,
         last_norm=False,
         window_patches=window**2,
-        global_blocks=frozenset(index for index in whole if isinstance(index, int)),
+        global_blocks=frozenset(whole or range(7, shape.layers, 8)),
     )
 
 
