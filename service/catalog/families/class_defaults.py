@@ -125,7 +125,7 @@ CLASS_DEFAULTS: Mapping[str, Defaults] = {
     ),
     "qwen2_vl_vision": _patches(3584, 32, 16, embed_dim=1280, mlp_ratio=4, patch_size=14),
     "qwen2_5_vl_vision": _patches(
-        3584, 32, 16, intermediate_size=3420, patch_size=14, out_hidden_size=3584, window_size=112
+        3584, 32, 16, intermediate_size=3420, patch_size=14, out_hidden_size=3584
     ),
     "qwen3_vl_vision": {**QWEN3_VISION, "deepstack_visual_indexes": [8, 16, 24]},
     "qwen3_5_vision": QWEN3_VISION,

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service.catalog.families.class_defaults import CLASS_DEFAULTS
-from service.catalog.families.reading import Config
+from service.catalog.families.reading import WHOLE, Config
 
 TEXT_SECTIONS = ("text_config", "language_config", "llm_config")
-OUTER_KEYS = ("tie_word_embeddings", "architectures")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,23 +52,26 @@ def filled(section: Config, kind: str) -> tuple[Config, str]:
     data = {"model_type": kind, **defaults, **section.data}
     if named is None:
         data["model_type"] = kind or data.get("model_type")
-    where = section.path.removeprefix("model.config.")
-    note = (
-        f"{where} leaves out {', '.join(absent)}: the sizes of the class {known} are used"
-        if absent and section.data
-        else f"{where} is missing: the sizes of the class {known} are used"
-        if absent
-        else ""
-    )
+    where = section.path.removeprefix(f"{WHOLE}.")
+    note = ""
+    if absent and section.data:
+        note = f"{where} leaves out {', '.join(absent)}: the sizes of the class {known} are used"
+    elif absent:
+        note = f"{where} is missing: the sizes of the class {known} are used, perhaps not its own"
     return Config(data, section.path), note
 
 
 def _with_outer_keys(config: Config, text: Config) -> Config:
-    """The decoder's section under the wrapper's word on tying, and on the published class."""
+    """The decoder's section under the wrapper's word on tying, and on a class it does not name."""
     config.flag("tie_word_embeddings")
-    outer = {key: config.data[key] for key in OUTER_KEYS if config.data.get(key) is not None}
-    inner = {key: value for key, value in text.data.items() if key != "architectures"}
-    return Config({**inner, **outer}, text.path)
+    tied = config.data.get("tie_word_embeddings")
+    outer = {"architectures": config.data.get("architectures")}
+    inner = {
+        key: value for key, value in text.data.items() if value is not None or key not in outer
+    }
+    return Config(
+        {**outer, **inner, **({} if tied is None else {"tie_word_embeddings": tied})}, text.path
+    )
 
 
 def declarations(config: Config) -> Config:

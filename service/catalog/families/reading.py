@@ -12,6 +12,7 @@ MAX_EXPERTS = 65_536
 MAX_DIMENSION = 1 << 24
 MAX_TOKENS = 1 << 34
 MAX_LABELS = 1_000_000
+WHOLE = "model.config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Config:
     """Typed access to a config's facts; alternatives are tried in order, null counts as absent."""
 
     data: Mapping[str, object]
-    path: str = "model.config"
+    path: str = WHOLE
 
     def has(self, *keys: str) -> bool:
         """Whether any of the keys has a value."""
@@ -31,6 +32,11 @@ class Config:
     def wrong(self, key: str, message: str) -> MalformedConfig:
         """The error for one field."""
         return MalformedConfig(f"{self.path}.{key}", message)
+
+    def unknown(self, key: str, nearest: tuple[str, ...]) -> MalformedConfig:
+        """The error for a name that is none of the known ones."""
+        hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
+        return self.wrong(key, f"{str(self.data.get(key))[:100]!r} is not known{hint}")
 
     def integer(
         self, *keys: str, default: int | None = None, low: int = 1, high: int = MAX_DIMENSION

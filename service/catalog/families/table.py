@@ -35,7 +35,7 @@ from service.catalog.families.declared_precision import declared_precision
 from service.catalog.families.decoder import Facts, decoder
 from service.catalog.families.multimodal import WRAPPERS, wrapped
 from service.catalog.families.nested import declarations
-from service.catalog.families.reading import Config
+from service.catalog.families.reading import WHOLE, Config
 from service.domain.architecture import Architecture
 from service.domain.errors import UnknownName
 
@@ -249,8 +249,9 @@ def _facts(config: Config) -> Facts:
     """Facts of a decoder or an encoder by its model type."""
     kind = _model_type(config)
     builder = FAMILIES.get(kind)
-    if builder is None:
-        near = tuple(get_close_matches(kind[:100], [*FAMILIES, *WRAPPERS], n=5, cutoff=0.5))
-        place = f"{config.path}.model_type".removeprefix("model.config.")
-        raise UnknownName(place, kind[:100], near)
-    return computed(config, kind, builder(config))
+    if builder is not None:
+        return computed(config, kind, builder(config))
+    near = tuple(get_close_matches(kind[:100], [*FAMILIES, *WRAPPERS], n=5, cutoff=0.5))
+    if config.path == WHOLE:
+        raise UnknownName("model_type", kind[:100], near)
+    raise config.unknown("model_type", near)

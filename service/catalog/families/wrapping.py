@@ -10,7 +10,6 @@ from service.catalog.families.decoder import Facts
 from service.catalog.families.reading import Config
 from service.catalog.families.vision_towers import VISION, patches
 from service.domain.architecture import Tower
-from service.domain.errors import UnknownName
 from service.domain.tensors import Tensors
 
 Projector = Callable[[Config, int, int], Tensors]
@@ -71,7 +70,7 @@ def one_tower(
         reader = VISION.get(named)
         if reader is None:
             near = tuple(get_close_matches(named[:100], VISION, n=5, cutoff=0.5))
-            raise UnknownName(f"{section.path}.model_type", named[:100], near)
+            raise section.unknown("model_type", near)
         shape = reader(section)
         ahead = projector(config, shape.hidden_size, text.hidden_size)
         return (shape.tower(ahead, tokens(config)),)
