@@ -14,7 +14,7 @@ from service.catalog.families.parts import (
     with_biases,
     with_head_norms,
 )
-from service.catalog.families.reading import Config
+from service.catalog.families.reading import MAX_TOKENS, Config
 from service.domain.mixers import Attention
 from service.domain.tensors import matrix, norm, vector
 
@@ -44,10 +44,28 @@ def gpt_bigcode(config: Config) -> Facts:
 
 
 def gpt_neo(config: Config) -> Facts:
-    """GPT-Neo: input projections without biases."""
-    base = gpt2(config)
-    mixer = with_biases(attention(shape(config)), inputs=False, output=True)
-    return replace(base, mixer=lambda _: mixer)
+    """GPT-Neo: input projections without biases; local layers look back over a window."""
+    base, size = gpt2(config), shape(config)
+    mixer = with_biases(attention(size), inputs=False, output=True)
+    window = config.integer("window_size", default=256, high=MAX_TOKENS)
+    narrow, local = replace(mixer, window_tokens=window), _local_layers(config, size.layers)
+    return replace(base, mixer=lambda index: narrow if index in local else mixer)
+
+
+def _local_layers(config: Config, layers: int) -> frozenset[int]:
+    """Layers that `attention_types` calls local: patterns, each with its repetitions."""
+    key = "attention_types"
+    words: list[object] = []
+    for row in config.items(key) or ([["global", "local"], layers // 2],):
+        if not isinstance(row, list) or len(row) != 2 or not isinstance(row[0], list):  # ruff: ignore[magic-value-comparison] - a pattern and its repetitions
+            raise config.wrong(key, "must hold pairs of a pattern and its repetitions")
+        pattern, times = row
+        if type(times) is not int or not 0 <= len(pattern) * times <= layers:
+            raise config.wrong(key, f"must describe {layers} layers, not more")
+        words += pattern * times
+    if len(words) not in {layers, layers - 1}:
+        raise config.wrong(key, f"must describe {layers} layers, not {len(words)}")
+    return frozenset(index for index, word in enumerate(words) if word == "local")
 
 
 def gpt_neox(config: Config) -> Facts:
