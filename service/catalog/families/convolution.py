@@ -18,7 +18,7 @@ from service.catalog.families.parts import (
     with_head_norms,
 )
 from service.catalog.families.reading import MAX_LAYERS, MAX_TOKENS, Config
-from service.catalog.families.state_space import layer_words
+from service.catalog.families.state_space import layer_indices, layer_words
 from service.domain.feed_forward import DenseFeedForward
 from service.domain.mixers import GatedRecurrence, Mixer, ShortConvolution
 
@@ -35,10 +35,10 @@ def _short(config: Config, size: Shape) -> Callable[[int], Mixer]:
         bias=config.flag("conv_bias"),
     )
     words = layer_words(config, size.layers, "layer_types", known=LFM_WORDS)
-    listed = config.items("full_attn_idxs")
+    listed = layer_indices(config, "full_attn_idxs", size.layers)
     if words is None and listed is None:
         return lambda _: plain
-    attends = frozenset(listed or ())
+    attends = listed or frozenset()
     if words is not None:
         attends = frozenset(i for i, word in enumerate(words) if word == "full_attention")
     return lambda index: plain if index in attends else block

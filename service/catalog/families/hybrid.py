@@ -17,7 +17,13 @@ from service.catalog.families.parts import (
     with_biases,
 )
 from service.catalog.families.reading import MAX_EXPERTS, MAX_LAYERS, Config
-from service.catalog.families.state_space import ONE_NORM, layer_words, state_bits
+from service.catalog.families.state_space import (
+    ONE_NORM,
+    is_automatic,
+    layer_indices,
+    layer_words,
+    state_bits,
+)
 from service.domain.feed_forward import DenseFeedForward, MixtureOfExperts
 from service.domain.mixers import GroupedStateSpace
 from service.domain.tensors import matrix, vector
@@ -44,7 +50,7 @@ def grouped(config: Config, size: Shape) -> GroupedStateSpace:
     )
     heads = config.integer("mamba_n_heads", default=128)
     bias = config.flag("mamba_proj_bias")
-    named = config.data.get("mamba_d_head") in {None, "auto"}
+    named = is_automatic(config, "mamba_d_head")
     return GroupedStateSpace(
         hidden_size=size.hidden,
         heads=heads,
@@ -102,7 +108,7 @@ def falcon_h1(config: Config) -> Facts:
 def bamba(config: Config) -> Facts:
     """Bamba: Mamba 2, attention in the layers that `attn_layer_indices` names."""
     size = shape(config)
-    attends = frozenset(config.items("attn_layer_indices") or ())
+    attends = layer_indices(config, "attn_layer_indices", size.layers) or frozenset()
     bias = config.flag("attention_bias")
     plain = with_biases(attention(size), inputs=bias, output=bias)
     block = grouped(config, size)

@@ -31,6 +31,22 @@ def state_bits(config: Config) -> int | None:
     return PRECISION_BITS.get(named.removeprefix("torch.")) if named else None
 
 
+def is_automatic(config: Config, key: str) -> bool:
+    """Whether a size is left to the class: absent, or the word for it."""
+    return not config.has(key) or config.data[key] == "auto"
+
+
+def layer_indices(config: Config, key: str, layers: int) -> frozenset[int] | None:
+    """The layers that a list names, counted from 0."""
+    listed = config.items(key)
+    if listed is None:
+        return None
+    found = frozenset(i for i in listed if type(i) is int and 0 <= i < layers)
+    if len(found) != len(listed):
+        raise config.wrong(key, f"must hold layers from 0 to {layers - 1}")
+    return found
+
+
 def layer_words(
     config: Config, layers: int, *keys: str, known: frozenset[str]
 ) -> tuple[str, ...] | None:
@@ -73,7 +89,7 @@ def mamba(config: Config) -> Facts:
     """Mamba: `intermediate_size` counts where it is given, whatever `expand` says."""
     hidden = config.integer(*HIDDEN)
     automatic = -(-hidden // STEP_RATIO)
-    named = config.data.get("time_step_rank") in {None, "auto"}
+    named = is_automatic(config, "time_step_rank")
     mixer = SelectiveStateSpace(
         hidden_size=hidden,
         inner_size=config.integer(
@@ -110,7 +126,7 @@ def mamba2(config: Config) -> Facts:
 def mamba_block(config: Config, hidden: int) -> SelectiveStateSpace:
     """The Mamba 1 mixer of hybrids, under keys that begin with `mamba_`."""
     automatic = -(-hidden // STEP_RATIO)
-    named = config.data.get("mamba_dt_rank") in {None, "auto"}
+    named = is_automatic(config, "mamba_dt_rank")
     return SelectiveStateSpace(
         hidden_size=hidden,
         inner_size=config.integer("mamba_expand", default=2) * hidden,
