@@ -110,7 +110,10 @@ def resolved_context(model: Architecture, wish: ServingWish, notes: Notes) -> in
         notes.default("workload.context_tokens", value, "min(the model's limit, 8192)")
         return value
     refuse_beyond_limit(
-        limit, wish.context_tokens, wish.allow_context_beyond_limit, "context_tokens"
+        limit,
+        wish.context_tokens,
+        wish.allow_context_beyond_limit or wish.engine.profile(wish.engine_version).long_contexts,
+        "context_tokens",
     )
     return wish.context_tokens
 
@@ -143,7 +146,7 @@ def batch_defaults(profile: Profile, card: CardFacts) -> BatchDefaults:
 
 
 def resolved_batch(
-    wish: ServingWish, entry: BatchDefaults, held: int, notes: Notes
+    wish: ServingWish, entry: BatchDefaults, held: int, context: int, notes: Notes
 ) -> tuple[int, int]:
     """Sequences and tokens of the largest step, raised to the `held` sequences of a replica."""
     sequences, tokens = wish.max_sequences, wish.max_batched_tokens
@@ -157,7 +160,7 @@ def resolved_batch(
             f"{sequences} sequences cannot hold the {held} of workload.concurrency on one replica",
         )
     if tokens is None:
-        tokens = max(entry.max_batched_tokens, held)
+        tokens = max(entry.step_tokens(context), held)
         notes.default("workload.max_batched_tokens", tokens, "engine default for this card")
     return min(sequences, tokens), tokens
 
@@ -209,7 +212,9 @@ def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes
         notes.default("workload.concurrency", concurrency, "default")
     context = resolved_context(frame.model, wish, notes)
     held = ceil_div(concurrency, frame.split.data)
-    sequences, tokens = resolved_batch(wish, batch_defaults(profile, frame.card), held, notes)
+    sequences, tokens = resolved_batch(
+        wish, batch_defaults(profile, frame.card), held, context, notes
+    )
     utilization = wish.memory_utilization
     if utilization is None:
         utilization = default_share(

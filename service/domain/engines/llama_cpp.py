@@ -28,12 +28,13 @@ def profile_of(serving: Serving) -> LlamaCppProfile:
 
 
 def model_buffer(placement: Placement, profile: Profile, stage: Stage) -> int:
-    """Weights on the card: the file without the table of input embeddings. [B]
+    """Weights on the card: the text model's file without the table of input embeddings. [B]
 
-    M_w = M_file - M_embd
+    M_w = M_file - M_embd - M_towers
 
     M_file  bytes of all tensors   M_embd  input table, which stays in host memory; a tied table
             is copied to the card as output matrix, so that it counts
+    M_towers  encoders, which are files of their own (mmproj) and not loaded by default
 
     Holds when:  all layers are on the card.
     Source:      llama.cpp `src/llama-model.cpp`, load_tensors: the input layer is on the CPU, a
@@ -42,12 +43,12 @@ def model_buffer(placement: Placement, profile: Profile, stage: Stage) -> int:
     """
     whole = checkpoint(placement, profile, stage)
     model, split = placement.model, placement.split
-    if model.tied or not stage.first:
+    if not stage.first:
         return whole
     sums = weight_sums(
         model, placement.quantization, placement.precision, split.tensor, split.expert
     )
-    return whole - sums.embeddings
+    return whole - sums.towers - (0 if model.tied else sums.embeddings)
 
 
 def padding(serving: Serving) -> int:

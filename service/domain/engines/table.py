@@ -9,7 +9,7 @@ from service.domain.engines.llama_cpp import LLAMA_CPP
 from service.domain.engines.sglang import SGLANG
 from service.domain.engines.tensorrt_llm import TENSORRT_LLM
 from service.domain.engines.transformers import TRANSFORMERS
-from service.domain.engines.vllm import VLLM
+from service.domain.engines.vllm.model import VLLM
 from service.domain.forms import EngineModel
 from service.domain.profiles import EngineKind
 

@@ -25,12 +25,26 @@ class ByRanks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchDefaults:
-    """Default batch limits on cards of at least `min_card_gib`, the excepted families aside."""
+    """Default batch limits on cards of at least `min_card_gib`, the excepted families aside.
+
+    whole_context_up_to   contexts up to this length are computed in one step, however long
+    chunk_tokens          tokens of a step beyond that length
+    """
 
     min_card_gib: float
     max_sequences: int
     max_batched_tokens: int
     except_products: tuple[str, ...] = ()
+    whole_context_up_to: int = 0
+    chunk_tokens: int = 0
+
+    def step_tokens(self, context_tokens: int) -> int:
+        """Tokens of the largest step at a context."""
+        if not self.whole_context_up_to:
+            return self.max_batched_tokens
+        if context_tokens > self.whole_context_up_to:
+            return self.chunk_tokens
+        return max(self.max_batched_tokens, context_tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +57,7 @@ class BaseProfile:
     batch_defaults      first entry whose card size fits applies
     block_tokens        tokens of one block of the cache, where nothing enlarges it
     flash_choice        whether the caller may turn flash attention off
+    long_contexts       whether contexts beyond the model's limit are run, with a warning
     sources             where each of the profile's numbers is from
     state_bits          width of a state's values by its kind; absent: the type of the model
     state_inputs        whether a convolution's state holds the current input too
@@ -54,6 +69,7 @@ class BaseProfile:
     batch_defaults: tuple[BatchDefaults, ...]
     block_tokens: int = 1
     flash_choice: bool = False
+    long_contexts: bool = False
     sources: Mapping[str, str]
     state_bits: Mapping[str, int] = field(default_factory=dict)
     state_inputs: bool = False

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service.domain.profiles.base import BaseProfile, ByRanks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpertPadding:
+    """Multiples to which a kernel rounds an expert's width on a rank, and its hidden size."""
+
+    width: int
+    hidden: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,11 +25,18 @@ class VllmProfile(BaseProfile):
     sampler_gib            constant of the sampler's peak
     forward_width_copies, forward_hidden_copies, forward_gib   same for the forward pass
     expert_workspace       whether routed experts keep a persistent workspace
+    formats_without_workspace   checkpoint formats whose expert kernels keep none
+    hybrid_pool            whether layers of several kinds share the pool in groups
+    tokens_by_concurrency  whether the log's tokens are concurrency times context
     context_gib            used on the card before the model is loaded
     context_in_budget      whether the engine counts that inside its share
     expert_context_gib     additional for the expert-parallel communicator of mixtures
     non_torch_gib          allocated outside torch while loading and profiling
-    graph_base_gib, graph_layer_gib, graph_mixture_gib   CUDA graphs
+    graph_base_gib, graph_layer_gib   CUDA graphs of all default sizes
+    graph_mixture_gib, graph_latent_gib   more for experts, and for latent attention
+    graph_rank_gib         less on so many tensor-parallel ranks
+    graph_limit, graph_limit_by_family    largest batch that is captured
+    expert_padding         kernel of a quantization -> how it pads experts
     graphs_in_budget       whether the engine sets graph memory aside inside its share
     """
 
@@ -31,6 +47,9 @@ class VllmProfile(BaseProfile):
     forward_hidden_copies: float
     forward_gib: float
     expert_workspace: bool
+    formats_without_workspace: tuple[str, ...]
+    hybrid_pool: bool
+    tokens_by_concurrency: bool
     context_gib: tuple[ByRanks, ...]
     context_in_budget: bool
     expert_context_gib: float
@@ -38,4 +57,9 @@ class VllmProfile(BaseProfile):
     graph_base_gib: float
     graph_layer_gib: float
     graph_mixture_gib: float
+    graph_latent_gib: float
+    graph_rank_gib: tuple[ByRanks, ...]
+    graph_limit: int
+    graph_limit_by_family: Mapping[str, int]
+    expert_padding: Mapping[str, ExpertPadding]
     graphs_in_budget: bool
