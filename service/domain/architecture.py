@@ -53,7 +53,8 @@ class Tower:
     """An encoder beside the decoder: images, audio or the source text of a translation.
 
     before, after    patch or input embeddings; last norm, pooling and projector
-    item_tokens      tokens of the decoder's context that one item becomes, where it is fixed
+    item_tokens      tokens that an image, or one tile of it, becomes, where it is fixed: in the
+                     decoder's context, or in front of its cross attention
     """
 
     name: str

@@ -54,6 +54,8 @@ def model_view(model: Architecture) -> dict[str, Any]:
         "architecture": model.family,
         "parameters": model.parameters,
         "active_parameters": model.active_parameters,
+        "embedding_parameters": model.embedding_parameters,
+        "head_parameters": model.head_parameters,
         "checkpoint_parameters": model.checkpoint_parameters,
         "layers": model.layer_count,
         "hidden_size": model.hidden_size,

@@ -34,6 +34,8 @@ def model_facts_view(model: ModelFacts) -> dict[str, Any]:
         "name": model.name,
         "parameters": shape.parameters,
         "active_parameters": shape.active_parameters,
+        "embedding_parameters": shape.embedding_parameters,
+        "head_parameters": shape.head_parameters,
         "checkpoint_parameters": shape.checkpoint_parameters,
         "checkpoint_extras": [{"name": n, "parameters": c} for n, c in extras(shape)],
         "architecture": shape.family,

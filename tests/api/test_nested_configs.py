@@ -132,3 +132,24 @@ def test_a_section_that_is_no_object_is_named(client: FlaskClient) -> None:
 def test_a_wrapper_without_its_inner_model_is_refused(client: FlaskClient) -> None:
     status, problem = answer(client, {**THINKER, "thinker_config": None})
     assert (status, problem["detail"]) == (422, "model.config.thinker_config: is missing")
+
+
+def test_an_order_of_activations_that_is_no_word_is_refused(client: FlaskClient) -> None:
+    weights = {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 32, "actorder": []}
+    declared = {"quant_method": "compressed-tensors", "config_groups": {"a": {"weights": weights}}}
+    status, problem = answer(client, {**LLAVA, "quantization_config": declared})
+    assert (status, "actorder: must be text" in problem["detail"]) == (422, True)
+
+
+def test_the_input_table_and_the_head_are_told_apart(client: FlaskClient) -> None:
+    _, found = answer(client, LLAVA)
+    # 32,064 words of 4,096 features, once at each end
+    counts = (found["model"]["embedding_parameters"], found["model"]["head_parameters"])
+    assert counts == (131_334_144, 131_334_144)
+
+
+def test_a_catalog_entry_states_its_towers(client: FlaskClient) -> None:
+    entry = client.get("/v1/models/gemma-3n-e4b-it").json
+    towers = {tower["name"]: tower["tokens_per_item"] for tower in entry["encoders"]}
+    # the published vision_soft_tokens_per_image and audio_soft_tokens_per_image
+    assert towers == {"vision": 256, "audio": 188}

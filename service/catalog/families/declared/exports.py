@@ -118,7 +118,10 @@ def _int_row(weights: Config, bits: int, inputs: str) -> Stored:
 
 def _int_group(weights: Config, bits: int, inputs: str) -> Stored:
     size = group_of(weights)
-    ordered = weights.data.get("actorder") not in {None, False, "weight", "static"}
+    order = weights.data.get("actorder")
+    if order is not None and not isinstance(order, str | bool):
+        raise weights.wrong("actorder", "must be text, true or false")
+    ordered = order not in {None, False, "weight", "static"}
     zero = not weights.flag("symmetric", default=True)
     base = {2: "int2", 3: "int3", 4: "w4a8" if inputs else "int4-sym", 8: "gptq-int8"}.get(bits)
     if base is None:
