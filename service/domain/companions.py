@@ -11,8 +11,9 @@ from service.domain.feed_forward import FeedForward
 from service.domain.questions import Companion, Lora, TrainingRun
 from service.domain.results import Amount, PerCard, Term
 from service.domain.serving_terms import serving_terms
+from service.domain.sharding_buffers import gathered_frozen_bytes
 from service.domain.training_phases import phases, steady
-from service.domain.training_sharding import gathered_frozen_bytes, weights_on_card
+from service.domain.training_sharding import weights_on_card
 from service.domain.training_states import regime_widths, weight_bytes
 
 LOGIT_FORWARD_BYTES = 6

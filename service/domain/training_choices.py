@@ -9,7 +9,8 @@ from service.domain.candidates import QUALITY_RANKS
 from service.domain.errors import InvalidRequest
 from service.domain.precision import Quantization
 from service.domain.requests import LoraWish, PlanRequest, Stock, TrainingWish
-from service.domain.training_resolving import DEFAULTS, QLORA_QUANTIZATION
+from service.domain.training_resolving import QLORA_QUANTIZATION
+from service.domain.training_splits import DEFAULTS
 
 METHODS = ("full", "lora", "qlora")
 OFFLOADS = ("none", "optimizer", "all")

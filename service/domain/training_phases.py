@@ -8,21 +8,24 @@ from dataclasses import dataclass
 from service.domain.architecture import counts
 from service.domain.questions import TrainingRun
 from service.domain.ranks import waiting_share_bytes
+from service.domain.sharding_buffers import (
+    Phase,
+    head_elements,
+    lingering_adapter_bytes,
+    root_elements,
+    sharding_buffer_bytes,
+)
 from service.domain.tensors import elements
 from service.domain.training_activations import FP32_BYTES, Parts, parts, regime_of
 from service.domain.training_logits import logit_peak_bytes
 from service.domain.training_sharding import (
     FSDP,
     SHARDS_GRADIENTS,
-    Phase,
     adapters_on_card,
     gradients_on_card,
-    head_elements,
     is_sharded,
     master_on_card,
     optimizer_states_on_card,
-    root_elements,
-    sharding_buffer_bytes,
     weights_on_card,
     workspace_on_card,
 )
@@ -89,9 +92,11 @@ def block_moments(run: TrainingRun, found: Parts) -> Moment:
         gradients=standing or width.fresh(found.back.so_far),
     )
     done = width.fresh(found.back.gradient_bytes)
+    lingering = lingering_adapter_bytes(run)
     for block in reversed(found.blocks):
         before -= block.kept
-        live, gradients = before + block.live, standing or done + width.fresh(block.so_far)
+        live = before + block.live + lingering
+        gradients = standing or done + width.fresh(block.so_far)
         if live + gradients > best.total:
             best = Moment(activations=live, gradients=gradients)
         done += width.settled(block.gradient_bytes)

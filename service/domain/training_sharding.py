@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
-
-from service.domain.architecture import Architecture
-from service.domain.questions import Split, TrainingRun
-from service.domain.ranks import bill_of, cut, expert_data_ranks, rank_part
-from service.domain.tensors import elements
+from service.domain.questions import TrainingRun
 from service.domain.training_states import (
     adapter_bytes,
     gradient_bytes,
     gradient_width,
     is_deepspeed,
     master_bytes,
-    model_bill,
     optimizer_state_bytes,
     optimizer_workspace_bytes,
     paged_bytes,
@@ -24,13 +16,6 @@ from service.domain.training_states import (
     trainable_bill,
     weight_bytes,
 )
-from service.domain.units import ceil_div
-
-Phase = Literal["loss", "backward", "root-gradient", "optimizer"]
-
-DEEPSPEED_BUCKET_ELEMENTS = 500_000_000
-DEEPSPEED_PREFETCH_ELEMENTS = 50_000_000
-"""Source: DeepSpeed `runtime/zero/config.py`: reduce_bucket_size, stage3_prefetch_bucket_size."""
 
 SHARDS_STATES = frozenset({"zero-1", "zero-2", "zero-3", "fsdp", "fsdp-no-reshard"})
 SHARDS_GRADIENTS = SHARDS_STATES - {"zero-1"}
@@ -38,32 +23,6 @@ SHARDS_WEIGHTS = SHARDS_GRADIENTS - {"zero-2"}
 FSDP = frozenset({"fsdp", "fsdp-no-reshard"})
 """Source: Rajbhandari et al. 2020 (arXiv 1910.02054, section 5); FSDP as ZeRO-3, torchtitan
 `docs/fsdp.md`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FsdpUnits:
-    """Bytes a value of gathered and reducing units, beside the gathered 16-bit root.
-
-    loss      of the largest block while the loss is computed
-    backward  of the largest block while it is walked back: gathered, prefetched, reducing
-    root      of root when its gradient is reduced, and of that over the ranks
-    """
-
-    loss: int
-    backward: int
-    root: int
-    root_divided: int
-
-
-FSDP_UNITS = {
-    1: FsdpUnits(loss=2, backward=6, root=4, root_divided=6),
-    2: FsdpUnits(loss=2, backward=8, root=5, root_divided=4),
-}
-"""FSDP2: allocator replay (torch 2.13.0): fp32 reduction of 16-bit gradients. FSDP1: torch 2.13
-`distributed/fsdp/_runtime_utils.py`: the gradient is reduced in its own 16 bits and cast after."""
-FSDP2_ROOT_FLOOR = 6
-TIED_ROOT = (8, 4)
-"""Bytes a value of root and of a block where the table is tied; allocator replay of FSDP2."""
 
 
 def is_sharded(run: TrainingRun, kinds: frozenset[str]) -> bool:
@@ -153,124 +112,3 @@ def host_bytes(run: TrainingRun) -> int:
         moved += weight_bytes(run, sharded=is_sharded(run, SHARDS_WEIGHTS))
         moved += adapter_bytes(run, sharded=is_sharded(run, SHARDS_WEIGHTS))
     return moved
-
-
-def root_elements(run: TrainingRun) -> int:
-    """Elements outside the blocks on one rank: tables, final norm and head."""
-    return _root(run.model, cut(run.split))
-
-
-@lru_cache(maxsize=4096)
-def _root(model: Architecture, split: Split) -> int:
-    return bill_of((*model.embeddings, *model.head), split).elements
-
-
-def head_elements(run: TrainingRun) -> int:
-    """Elements on one rank of the matrix that makes logits; of the head where none are made."""
-    if run.model.output in {"vectors", "latents"}:
-        return elements(tuple(rank_part(tensor, run.split) for tensor in run.model.head))
-    return ceil_div(run.model.vocabulary_size * run.model.hidden_size, run.split.tensor)
-
-
-def largest_block_elements(run: TrainingRun) -> int:
-    """Elements of the largest block on one rank, experts where ranks share them.
-
-    Experts of which each rank holds its own are never gathered.
-    """
-    return _largest_block(run.model, cut(run.split), expert_data_ranks(run) > 1)
-
-
-@lru_cache(maxsize=4096)
-def _largest_block(model: Architecture, split: Split, with_experts: bool) -> int:
-    bills = (bill_of(kind.tensors(), split) for kind in model.layer_kinds)
-    sizes = (b.elements if with_experts else b.dense_elements for b in bills)
-    return max(sizes, default=0)
-
-
-def frozen_share(run: TrainingRun, size: int) -> int:
-    """Bytes of so many elements as gathered for computing: 16 bit, or as stored when frozen."""
-    if run.lora is None:
-        return size * regime_widths(run).compute
-    whole = model_bill(run).elements
-    return ceil_div(weight_bytes(run) * size, max(1, whole))
-
-
-def frozen_root_bytes(run: TrainingRun) -> int:
-    """Bytes of the root as gathered: never packed. [B]"""
-    return root_elements(run) * regime_widths(run).compute
-
-
-def gathered_frozen_bytes(run: TrainingRun) -> int:
-    """Root and one block of frozen weights that a forward pass gathers. [B]"""
-    if run.sharding not in SHARDS_WEIGHTS or (run.shards == 1 and run.offload != "all"):
-        return 0
-    return frozen_root_bytes(run) + frozen_share(run, largest_block_elements(run))
-
-
-def sharding_buffer_bytes(run: TrainingRun, phase: Phase) -> int:
-    """Gathered, prefetched and reducing copies on one rank in a phase. [B]
-
-    loss          2·P_r + 2·P_b          (all blocks without resharding)
-    backward      2·P_r + (2 + 2 + 4)·P_b
-    root-gradient max(6, 5 + 4/N)·P_r, or 8·P_r + 4·P_b when tied
-    DDP           one copy of the gradients in buckets
-    ZeRO          a bucket of 5e8 elements; stage 3 also 4·P_m and 5e7 prefetched elements
-
-    P_r  elements outside the blocks   P_b, P_m  of the largest block and matrix   N  ranks
-
-    Holds when:  blocks and root are wrapped apart and computed in 16 bit.
-    Source:      allocator replay of FSDP2 (torch 2.13.0); torch.nn.parallel documentation,
-                 `gradient_as_bucket_view`; DeepSpeed `runtime/zero/config.py` and
-                 `docs/code-docs/source/memory.rst`.
-    Checked by:  Llama 3 8B, two tables of 525,336,576: 6 · 1,050,677,248 = 6.3e9 at the root.
-    """
-    if run.sharding == "ddp":
-        return gradient_bytes(run)
-    if run.sharding in FSDP and (run.shards > 1 or run.offload == "all"):
-        return _fsdp_bytes(run, phase)
-    if is_deepspeed(run) and phase != "optimizer":
-        return _deepspeed_bytes(run)
-    return 0
-
-
-def _deepspeed_bytes(run: TrainingRun) -> int:
-    width = gradient_width(run)
-    bucket = width * min(DEEPSPEED_BUCKET_ELEMENTS, trainable_bill(run).elements)
-    if run.sharding != "zero-3":
-        return bucket
-    matrices = model_bill(run)
-    largest = max(tensor.rows * tensor.columns for tensor in matrices.tensors)
-    copies = 1 if run.lora else 2
-    return (
-        bucket
-        + copies * frozen_share(run, largest)
-        + frozen_share(run, min(DEEPSPEED_PREFETCH_ELEMENTS, matrices.elements))
-    )
-
-
-def _fsdp_bytes(run: TrainingRun, phase: Phase) -> int:
-    units = FSDP_UNITS[run.framework_profile.fsdp_version]
-    compute = regime_widths(run).compute
-    block, gathered = largest_block_elements(run), frozen_root_bytes(run)
-    one = frozen_share(run, block)
-    if phase == "optimizer":
-        return 0
-    blocks = one * run.model.layer_count if run.sharding == "fsdp-no-reshard" else 0
-    if phase == "loss":
-        return gathered + (blocks or one * units.loss // 2)
-    if run.lora is not None:
-        return gathered + (blocks or 2 * one)
-    scale = compute // 2
-    if phase == "backward":
-        extra = (units.backward - 4) * block * scale
-        return gathered + (blocks + extra if blocks else units.backward * block * scale)
-    return _root_bytes(run, units) * scale
-
-
-def _root_bytes(run: TrainingRun, units: FsdpUnits) -> int:
-    root, block = root_elements(run), largest_block_elements(run)
-    if run.model.tied and run.framework_profile.fsdp_version > 1:
-        return TIED_ROOT[0] * root + TIED_ROOT[1] * block
-    whole = units.root * root + ceil_div(units.root_divided * root, run.shards)
-    floor = FSDP2_ROOT_FLOOR * root if run.framework_profile.fsdp_version > 1 else 0
-    return max(floor, whole)

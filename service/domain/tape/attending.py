@@ -82,7 +82,7 @@ def scored(layers: Layers, mixer: Attention, query: Value, key: Value, value: Va
     Source: torch 2.13 `sdp_utils.cpp`; transformers 5.23 `integrations/sdpa_attention.py`.
     """
     regime = layers.regime
-    kernel = "eager" if mixer.soft_cap or mixer.eager_only else regime.kernel
+    kernel = "eager" if mixer.soft_cap else regime.kernel
     if kernel != "eager" and (regime.masked or mixer.relative):
         kernel = "mem-efficient"
     elif kernel == "mem-efficient" and mixer.kv_heads != mixer.heads:
