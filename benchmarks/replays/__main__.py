@@ -16,7 +16,7 @@ import random
 import sys
 import warnings
 
-from benchmarks.replays.configurations import drawn
+from benchmarks.replays.configurations import FAMILIES, drawn
 
 
 def main() -> None:
@@ -24,15 +24,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--count", type=int, required=True)
+    parser.add_argument("--families", nargs="*", default=sorted(FAMILIES))
     chosen = parser.parse_args()
     warnings.filterwarnings("ignore")
     oracle = importlib.import_module("train_oracle")
 
     source = random.Random(chosen.seed)  # ruff: ignore[suspicious-non-cryptographic-random-usage]
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    found = 0
+    families, found = frozenset(chosen.families), 0
     while found < chosen.count:
-        draw = drawn(source)
+        draw = drawn(source, families)
         try:
             replayed = oracle.run_case(draw.case)
         except (RuntimeError, ValueError, TypeError, AttributeError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Json = dict[str, Any]
@@ -113,10 +113,52 @@ def t5(size: Size) -> Json:
 def bert(size: Size) -> Json:
     """BERT for masked words."""
     return {
-        **gated(size, "bert", "BertForMaskedLM", hidden_act="gelu"),
+        **gated(replace(size, kv_heads=size.heads), "bert", "BertForMaskedLM", hidden_act="gelu"),
         "tie_word_embeddings": True,
         "max_position_embeddings": 4096,
         "type_vocab_size": 2,
+    }
+
+
+def bart(size: Size) -> Json:
+    """BART's own keys."""
+    sides = {
+        f"{side}_{name}": value
+        for side in ("encoder", "decoder")
+        for name, value in (
+            ("layers", size.layers), ("ffn_dim", size.width), ("attention_heads", size.heads),
+        )
+    }  # fmt: skip
+    return {
+        "model_type": "bart",
+        "architectures": ["BartForConditionalGeneration"],
+        "d_model": size.hidden,
+        "vocab_size": size.vocabulary,
+        "max_position_embeddings": 4096,
+        "activation_function": "gelu",
+        "tie_word_embeddings": True,
+        **sides,
+    }
+
+
+def deepseek(size: Size) -> Json:
+    """DeepSeek V3: latent attention, one dense layer, shared experts."""
+    return {
+        **gated(replace(size, kv_heads=size.heads), "deepseek_v3", "DeepseekV3ForCausalLM"),
+        "head_dim": 32,
+        "q_lora_rank": 384,
+        "kv_lora_rank": 256,
+        "qk_nope_head_dim": 64,
+        "qk_rope_head_dim": 32,
+        "v_head_dim": 64,
+        "n_routed_experts": 16,
+        "num_experts_per_tok": 4,
+        "n_group": 1,
+        "topk_group": 1,
+        "n_shared_experts": 1,
+        "moe_intermediate_size": size.width // 4,
+        "first_k_dense_replace": 1,
+        "tie_word_embeddings": False,
     }
 
 
@@ -159,7 +201,8 @@ FAMILIES: Mapping[str, Callable[[Size], Json]] = {
         tie_word_embeddings=False,
     ),
     "gpt_neox": lambda s: gated(
-        s, "gpt_neox", "GPTNeoXForCausalLM", rotary_pct=0.25, hidden_act="gelu",
+        replace(s, kv_heads=s.heads), "gpt_neox", "GPTNeoXForCausalLM", rotary_pct=0.25,
+        hidden_act="gelu",
         use_parallel_residual=bool(s.layers % 2), tie_word_embeddings=False,
     ),
     "mixtral": lambda s: gated(
@@ -170,6 +213,23 @@ FAMILIES: Mapping[str, Callable[[Size], Json]] = {
         s, "qwen3_moe", "Qwen3MoeForCausalLM", num_experts=16, num_experts_per_tok=4,
         moe_intermediate_size=s.width // 4, tie_word_embeddings=False,
     ),
+    "gemma3_text": lambda s: gated(
+        s, "gemma3_text", "Gemma3ForCausalLM", sliding_window=1024, tie_word_embeddings=True
+    ),
+    "olmo": lambda s: gated(s, "olmo", "OlmoForCausalLM"),
+    "nemotron": lambda s: gated(
+        s, "nemotron", "NemotronForCausalLM", hidden_act="relu2", partial_rotary_factor=0.5
+    ),
+    "glm4": lambda s: gated(s, "glm4", "Glm4ForCausalLM", pad_token_id=0),
+    "exaone4": lambda s: gated(s, "exaone4", "Exaone4ForCausalLM", sliding_window=None),
+    "seed_oss": lambda s: gated(s, "seed_oss", "SeedOssForCausalLM"),
+    "qwen2_moe": lambda s: gated(
+        s, "qwen2_moe", "Qwen2MoeForCausalLM", num_experts=16, num_experts_per_tok=4,
+        moe_intermediate_size=s.width // 4, shared_expert_intermediate_size=s.width // 2,
+        tie_word_embeddings=False,
+    ),
+    "deepseek_v3": deepseek,
+    "bart": bart,
     "gpt2": gpt2,
     "opt": opt,
     "bert": bert,
@@ -177,10 +237,10 @@ FAMILIES: Mapping[str, Callable[[Size], Json]] = {
     "mamba": mamba,
 }  # fmt: skip
 EAGER_SHARE, ADAPTED_SHARE, SHARDED_SHARE = 0.2, 0.2, 0.3
-MIXTURES = frozenset({"mixtral", "qwen3_moe"})
+MIXTURES = frozenset({"mixtral", "qwen3_moe", "qwen2_moe", "deepseek_v3"})
 WITHOUT_ATTENTION = frozenset({"mamba"})
 EAGER_ONLY = frozenset({"gemma2"})
-UNTRAINED_BY_ADAPTERS = frozenset({"bert", "t5", "mamba", "mixtral", "qwen3_moe"})
+UNTRAINED_BY_ADAPTERS = MIXTURES | {"bert", "bart", "t5", "mamba"}
 REGIMES = {"bf16": "pure-16bit", "bf16_amp": "amp", "fp32": "fp32"}
 OPTIMIZERS = {
     ("adamw", "fused"): "adamw-fused",
@@ -191,9 +251,9 @@ OPTIMIZERS = {
 }
 
 
-def drawn(source: random.Random) -> Draw:
-    """A random configuration."""
-    kind = source.choice(sorted(FAMILIES))
+def drawn(source: random.Random, families: frozenset[str]) -> Draw:
+    """A random configuration of one of some families."""
+    kind = source.choice(sorted(families))
     config = FAMILIES[kind](sized(source))
     optimizer, implementation = source.choice([*OPTIMIZERS, ("adamw", "fused")])
     regimes = ["bf16", "bf16_amp", "bf16_amp", "fp32"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-NormForm = Literal["rms", "rms-offset", "rms-late", "layer", "none"]
+NormForm = Literal["rms", "rms-offset", "rms-late", "layer", "layer-raised", "none"]
 Order = Literal["before", "after", "around", "behind", "parallel", "parallel-two"]
 Activation = Literal["silu", "gelu", "relu", "relu-squared", "gelu-new", "gelu-fast", "quick-gelu"]
 Rotation = Literal["none", "whole", "joined"]
@@ -18,8 +18,9 @@ Rotation = Literal["none", "whole", "joined"]
 class BlockForm:
     """What a block does around its parts.
 
-    norm     kind of its normalisations: rms-offset multiplies by 1 + weight in fp32, as Gemma;
-             rms-late multiplies the input itself by the root, as T5
+    norm     kind of its normalisations: rms-offset applies the weight before it casts
+             back, as Gemma and OLMo 2; rms-late multiplies the input itself by the root, as T5;
+             layer is one kernel, layer-raised is written out in fp32, as Cohere
     weighted whether the normalisations have weights
     order    norms before each part; after each residual sum (BERT); around each part (Gemma 2);
              behind each part (OLMo 2); parallel parts behind one norm, or behind one each

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from service.catalog.families.decoder import Facts, several
 from service.catalog.families.reading import Config
+from service.domain.architecture import Tower
 from service.domain.feed_forward import FeedForward, MixtureOfExperts
 from service.domain.manners import Activation, BlockForm, EndsForm, NormForm, Order, Rotation
 from service.domain.mixers import Attention, Mixer
@@ -126,7 +127,10 @@ NEOX = Computed(
     joined_attention=True,
 )
 GPTJ = Computed(activation="gelu-new", norm="layer", rotation="joined", eager_only=True)
-COHERE = Computed(norm="layer")
+COHERE = Computed(norm="layer-raised")
+OLMO2 = Computed(norm="rms-offset", order="behind")
+BART = replace(BERT, head_transform=False)
+MBART = replace(BART, order="before")
 
 COMPUTED: Mapping[str, Computed] = {
     "apertus": Computed(activation="gelu-new"),
@@ -145,6 +149,9 @@ COMPUTED: Mapping[str, Computed] = {
         ),
         BERT,
     ),
+    "bart": BART,
+    "marian": BART,
+    **dict.fromkeys(("m2m_100", "mbart", "pegasus", "whisper"), MBART),
     "t5": T5,
     "mt5": T5,
     "bloom": replace(
@@ -178,7 +185,8 @@ COMPUTED: Mapping[str, Computed] = {
         eager_only=True,
     ),
     "gpt_neox": NEOX,
-    "gpt_oss": Computed(eager_only=True),
+    "flex_olmo": Computed(norm="rms-offset"),
+    "gpt_oss": Computed(norm="rms-offset", eager_only=True),
     "gptj": GPTJ,
     "mpt": Computed(
         activation="gelu",
@@ -189,8 +197,8 @@ COMPUTED: Mapping[str, Computed] = {
     ),
     "nemotron": Computed(activation="relu-squared", norm="layer", rotation="joined"),
     "olmo": Computed(norm="layer"),
-    "olmo2": Computed(order="behind"),
-    "olmo3": Computed(order="behind"),
+    "olmo2": OLMO2,
+    "olmo3": OLMO2,
     "opt": Computed(activation="relu", norm="layer", rotation="none", dropout=True),
     "persimmon": Computed(
         activation="relu-squared", norm="layer", rotation="joined", joined_attention=True
@@ -214,13 +222,15 @@ def computed(config: Config, kind: str, facts: Facts) -> Facts:
     if kind == "gpt_neox" and not config.flag("use_parallel_residual", default=True):
         order = "before"
     dropout = dropped(config, RESIDUAL_DROPOUT, default=row.dropout)
+    form = BlockForm(norm=row.norm, weighted=facts.norms.weight, order=order, dropout=dropout)
     return replace(
         facts,
+        towers=tuple(_encoder(config, row, form, tower) for tower in facts.towers),
         mixer=lambda index: tuple(_mixer(config, row, one) for one in several(facts.mixer(index))),
         feed_forward=lambda index: tuple(
             _feed_forward(config, row, one) for one in several(facts.feed_forward(index))
         ),
-        form=BlockForm(norm=row.norm, weighted=facts.norms.weight, order=order, dropout=dropout),
+        form=form,
         ends=EndsForm(
             norm=row.norm if facts.norms.final else "none",
             embedding_norm=row.embedding_norm,
@@ -256,6 +266,22 @@ def activation(config: Config, default: Activation) -> Activation:
         if isinstance(named, str) and named in ACTIVATIONS:
             return ACTIVATIONS[named]
     return default
+
+
+def _encoder(config: Config, row: Computed, form: BlockForm, tower: Tower) -> Tower:
+    """An encoder of text computes as its decoder does; eyes and ears are families of their own."""
+    if tower.modality != "text":
+        return tower
+    kinds = tuple(
+        replace(
+            kind,
+            mixers=tuple(_mixer(config, row, mixer) for mixer in kind.mixers),
+            feed_forwards=tuple(_feed_forward(config, row, part) for part in kind.feed_forwards),
+            form=form,
+        )
+        for kind in tower.layer_kinds
+    )
+    return replace(tower, layer_kinds=kinds)
 
 
 def _mixer(config: Config, row: Computed, mixer: Mixer) -> Mixer:

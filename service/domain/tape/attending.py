@@ -69,7 +69,12 @@ def bias(layers: Layers, mixer: Attention, width: int) -> tuple[Value, ...]:
     if mixer.relative:
         shared = Value(Size(plane=mixer.heads), width, lasting=True)
         crossing = mixer.keeps == "encoder"
-        return (shared,) if crossing else (layers.tape.copy(shared),)
+        if crossing:
+            return (shared,)
+        condition = Value(Size(plane=1), 1, differentiable=False)
+        hidden = [condition] if mixer.keeps == "context" else []
+        copied = Value(shared.elements, width)
+        return (layers.tape.note([shared], copied, saved=hidden),)
     if layers.regime.masked:
         return (Value(Size(pair=1), width, differentiable=False),)
     return ()

@@ -83,6 +83,8 @@ class Layers:
             return x
         if form == "layer":
             return self._layer_norm(x, heads)
+        if form == "layer-raised":
+            return self._raised_layer_norm(x, heads)
         if self.regime.fused:
             weight = self.weight(x.elements.token // heads, self.regime.other)
             kept = Value(tokens(heads), SINGLE)
@@ -94,6 +96,21 @@ class Layers:
         if self.regime.autocast:
             x = self.tape.cast(x, SINGLE)
         return self.tape.layer_norm(x, tokens(heads))
+
+    def _raised_layer_norm(self, x: Value, heads: int) -> Value:
+        """LayerNorm written out in fp32, the weight applied before the cast back.
+
+        Source: transformers 5.23 `models/cohere/modeling_cohere.py`, CohereLayerNorm.
+        """
+        tape = self.tape
+        single = tape.cast(x, SINGLE)
+        mean = tape.reduce(single, tokens(heads))
+        squared = tape.power(tape.add(single, tape.pointwise(mean)))
+        variance = tape.reduce(squared, tokens(heads))
+        centred = tape.add(single, tape.pointwise(mean))
+        scaled = tape.multiply(centred, tape.pointwise(variance, keeps_result=True))
+        weight = self.weight(x.elements.token // heads, SINGLE)
+        return tape.cast(tape.multiply(scaled, weight), x.width)
 
     def _root_mean_square(self, x: Value, form: NormForm, weighted: bool, heads: int) -> Value:
         """RMSNorm as transformers writes it, operation by operation, in fp32.
