@@ -1,5 +1,6 @@
 """Models that do not generate: no cache, nothing sampled, and the answer says so."""
 
+import pytest
 from flask.testing import FlaskClient
 
 from service.app import ROOT, read_catalogs
@@ -127,3 +128,15 @@ def test_a_u_net_that_is_not_modelled_is_refused_by_field(client: FlaskClient) -
     answer = client.post("/v1/estimates", json=body)
     assert answer.status_code == 422
     assert answer.json["errors"][0]["pointer"] == "/model/config/class_embed_type"
+
+
+@pytest.mark.parametrize("engine", sorted(CATALOGS.engines.entries))
+def test_every_engine_answers_for_what_does_not_generate(client: FlaskClient, engine: str) -> None:
+    embedding = estimate(client, "bge-base-en-v1.5", engine=engine, concurrency=4)
+    again = estimate(client, "bge-base-en-v1.5", engine=engine, concurrency=8, context_tokens=64)
+    assert term(embedding, "kv_cache")["expected_bytes"] == 0
+    assert term(again, "kv_cache")["expected_bytes"] == 0
+    picture = estimate(client, "flux.1-schnell-transformer", engine=engine)
+    assert {t["name"] for t in picture["per_card"]["terms"]} <= {
+        "weights", "kv_cache", "communication", "runtime",
+    }  # fmt: skip

@@ -50,6 +50,8 @@ def adjusted_width(config: Config, size: Shape) -> int:
     if not config.flag("block_auto_adjust_ff_dim", default=True):
         return width
     scaled = int(config.number("block_ffn_dim_multiplier", 1.0) * (2 * width // 3))
+    if scaled < 1:
+        raise config.wrong("block_ffn_dim_multiplier", "must leave a width of at least 1")
     multiple = config.integer("block_multiple_of", default=256)
     return -(-scaled // multiple) * multiple
 

@@ -174,7 +174,9 @@ def compute_buffer(serving: Serving, stage: Stage) -> int:
     Source:      see both parts; pipelines: `ggml/src/ggml-backend.cpp`, GGML_SCHED_MAX_COPIES.
     Checked by:  Qwen3-30B-A3B, u 512: 304.75 MiB, as a log prints.
     """
-    most = max(output_stage(serving) if stage.last else 0, attention_stage(serving, stage))
+    most = max(
+        output_stage(serving) if serving.samples(stage) else 0, attention_stage(serving, stage)
+    )
     if serving.split.pipeline == 1:
         return most
     inputs = serving.max_batched_tokens * serving.model.hidden_size * FP32_BYTES
@@ -184,7 +186,7 @@ def compute_buffer(serving: Serving, stage: Stage) -> int:
 def compute_values(serving: Serving, stage: Stage) -> Mapping[str, Value]:
     """What decides the buffer."""
     return {
-        "output_bytes": output_stage(serving) if stage.last else 0,
+        "output_bytes": output_stage(serving) if serving.samples(stage) else 0,
         "attention_bytes": attention_stage(serving, stage),
         "step_tokens": serving.max_batched_tokens,
         "flash_attention": str(serving.flash_attention).lower(),

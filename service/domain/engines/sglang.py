@@ -76,7 +76,11 @@ def activations(serving: Serving, stage: Stage) -> int:
     profile = profile_of(serving)
     block = block_peak(serving, profile.width_copies, profile.hidden_copies)
     logits = profile.logit_copies * serving.step_sequences * serving.model.vocabulary_size
-    return block + expert_workspace(serving) + round(logits * FP32_BYTES if stage.last else 0)
+    return (
+        block
+        + expert_workspace(serving)
+        + round(logits * FP32_BYTES if serving.samples(stage) else 0)
+    )
 
 
 def cuda_graphs(serving: Serving, stage: Stage) -> int:
@@ -114,7 +118,7 @@ def activation_values(serving: Serving, stage: Stage) -> Mapping[str, Value]:
     return {
         "expert_workspace_bytes": expert_workspace(serving),
         "chunk_tokens": serving.step_tokens,
-        "sequences": serving.step_sequences if stage.last else 0,
+        "sequences": serving.step_sequences if serving.samples(stage) else 0,
     }
 
 
