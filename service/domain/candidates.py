@@ -48,10 +48,12 @@ class Format:
 class Room:
     """Everything about a card that decides how many of them a workload takes.
 
+    total_bytes  what the driver reports, of which `memory_bytes` is free to plan with
     fast_as  the card itself where speed is asked for, so that only equal ones stand together
     """
 
     memory_bytes: int
+    total_bytes: int
     cards_per_node: int
     max_nodes: int
     max_cards: int
@@ -179,6 +181,7 @@ def room_of(
     profile = wish.engine.profile(wish.engine_version)
     return Room(
         memory_bytes=pool.free_memory_bytes or gpu.planning_bytes,
+        total_bytes=gpu.memory_bytes,
         cards_per_node=per_node,
         max_nodes=nodes,
         max_cards=cards,

@@ -96,6 +96,7 @@ class Loads(NamedTuple):
     outside       beside and before
     outside_high  the most outside at the high bound
     level         whether all stages hold the same outside
+    batched_tokens  tokens of a step, on which an engine's share may depend
     """
 
     inside: tuple[int, ...]
@@ -106,6 +107,7 @@ class Loads(NamedTuple):
     outside: tuple[int, ...]
     outside_high: int
     level: bool
+    batched_tokens: int
 
 
 def loads_beside_weights(serving: Serving, risk: Risk) -> Loads:
@@ -134,6 +136,7 @@ def loads_beside_weights(serving: Serving, risk: Risk) -> Loads:
         outside=outside,
         outside_high=high,
         level=len(set(beside)) == len(set(before)) == 1,
+        batched_tokens=serving.max_batched_tokens,
     )
 
 
@@ -185,6 +188,7 @@ class Heaviest(NamedTuple):
     inside: int
     whole: int
     outside_high: int
+    batched_tokens: int
 
 
 def heaviest(weights: tuple[int, ...], loads: Loads, policy: Policy) -> Heaviest:
@@ -203,7 +207,7 @@ def heaviest(weights: tuple[int, ...], loads: Loads, policy: Policy) -> Heaviest
         Sides(held[i] - loads.cache[i], loads.cache[i], loads.beside[i], loads.before[i])
         for i in deciding
     )
-    return Heaviest(sides, most, whole, loads.outside_high)
+    return Heaviest(sides, most, whole, loads.outside_high, loads.batched_tokens)
 
 
 def summed(stage: Stage, parts: tuple[tuple[str, Amount], ...]) -> Need:

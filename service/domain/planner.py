@@ -49,7 +49,7 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
         wish=wish,
         stock=stock,
         speed=resolved_speed(request.targets, wish.context_tokens or 1, stock.physics, notes),
-        largest_memory_bytes=max((cards.room.memory_bytes for cards in classes), default=0),
+        classes=classes,
     )
     fits = [
         fit
@@ -177,6 +177,6 @@ def advice(search: Search, best: Arrangement) -> tuple[Advice, ...]:
 
 
 def _saved(search: Search, wish: ServingWish, base: Fit) -> int:
-    trial = replace(search, wish=wish, _series={})
+    trial = replace(search, wish=wish, _series={}, _bounds={})
     found = trial.fewest(base.cards, base.format)
     return max(0, base.split.cards - found.split.cards) if found else 0

@@ -98,7 +98,7 @@ def proof(
         forms = preferable(best, cards)
         if cards is not own and not complete:
             smallest = min(
-                forms, key=lambda pair: search.series(cards, pair[0]).least_bytes, default=None
+                forms, key=lambda pair: search.series(cards, pair[0]).weight_bytes, default=None
             )
             forms = iter([smallest] if smallest else [])
         rows += [shortfall(search, cards, form, count) for form, count in forms]

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from service.domain.budgets import Offer, largest_share, left_bytes
+from service.domain.bounds import Bound
 from service.domain.candidates import CardClass, Format, Room
-from service.domain.engine import Policy
-from service.domain.judging import Heaviest, usable_share
 from service.domain.questions import Serving, Split
 from service.domain.requests import PlanRequest, Pool, ServingWish, Stock
+from service.domain.share import Share
 from service.domain.speed import Speed
-from service.domain.units import bytes_of_gib, ceil_div
 from service.domain.ways import Ground, SplitChoices, divisible_splits, nodes_of, ways_by_count
 from service.domain.workload import Needs, Workload
 
 DEFAULT_TENSOR_PARALLEL = (1, 2, 4, 8, 16)
 DEFAULT_PIPELINE_PARALLEL = (1, 2, 3, 4, 5, 6, 7, 8)
 DEFAULT_EXPERT_PARALLEL = (1,)
-NEVER_BYTES = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,98 +47,13 @@ class Arrangement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """How the engine takes its part of a card.
-
-    wanted   the share that the caller fixed
-    largest  the most that it takes, before room is made for what lies outside its budget
-    cap      the most that what is inside the budget may take, by the engine's policy
-    margin_bytes  what the engine keeps free
-    kept     share of the card that the caller wants to keep free
-    """
-
-    policy: Policy
-    wanted: float | None
-    largest: float
-    cap: float
-    margin_bytes: int
-    kept: float
-
-    def headroom_bytes(self, need: Heaviest, memory_bytes: int) -> int:
-        """Bytes left on a card, negative where they are missing. [B]"""
-        share = self.wanted
-        if share is None:
-            share = usable_share(self.policy, self.largest, need.outside_high, memory_bytes)
-        offer = Offer(memory_bytes=memory_bytes, share=share, margin_bytes=self.margin_bytes)
-        left = min(left_bytes(self.policy, offer, sides) for sides in need.sides)
-        return left - int(self.kept * memory_bytes)
-
-    def floor_bytes(self, need: Heaviest) -> int:
-        """Smaller cards than this do not do. [B]
-
-        M ≥ max(I + O, I / u)
-
-        I, O  inside and outside the engine's budget   u  the largest share that it takes
-        """
-        return max(need.whole, int(need.inside / self.cap))
-
-
-@dataclass(slots=True, kw_only=True)
 class Series:
-    """A format on alike cards: what every number of them takes, worked out when first asked.
-
-    steps, heights   the numbers of cards at which the smallest sufficient card shrinks, and the
-                     negated size of that card: a search in `heights` finds the first number
-    """
+    """A format on alike cards: the ways to use every number of them, and what each takes."""
 
     needs: Needs
-    share: Share
+    bound: Bound
     ways: tuple[tuple[Split, ...], ...]
-    least_bytes: int
-    reached: int
-    known: dict[int, tuple[Heaviest, ...]] = field(default_factory=dict)
-    steps: list[int] = field(default_factory=list)
-    heights: list[int] = field(default_factory=list)
-
-    def needs_of(self, count: int) -> tuple[Heaviest, ...]:
-        """What the fullest cards of every way to use so many cards hold."""
-        found = self.known.get(count)
-        if found is None:
-            found = self.known[count] = tuple(map(self.needs.of, self.ways[count]))
-        return found
-
-    def floor_bytes(self, count: int) -> int:
-        """Smaller cards than this do not do, whichever way so many are used. [B]"""
-        return min(map(self.share.floor_bytes, self.needs_of(count)), default=NEVER_BYTES)
-
-    def extend(self) -> None:
-        """Look at one more card."""
-        self.reached += 1
-        height = -self.floor_bytes(self.reached)
-        if not self.heights or height > self.heights[-1]:
-            self.steps.append(self.reached)
-            self.heights.append(height)
-
-    def first_count(self, memory_bytes: int) -> int:
-        """The first number of cards for which cards of this size may do; beyond all if none."""
-        most = len(self.ways) - 1
-        if self.least_bytes > most * int(memory_bytes * self.share.cap):
-            return most + 1
-        place = bisect_left(self.heights, -memory_bytes)
-        while place == len(self.heights) and self.reached < most:
-            self.extend()
-            if self.heights[-1] < -memory_bytes:
-                place = len(self.heights)
-        return self.steps[place] if place < len(self.heights) else most + 1
-
-    def fits_on(self, count: int, memory_bytes: int) -> Iterator[tuple[Split, int]]:
-        """Ways to use so many cards that fit, with the bytes left."""
-        for way, need in zip(self.ways[count], self.needs_of(count), strict=True):
-            if self.share.floor_bytes(need) > memory_bytes:
-                continue
-            left = self.share.headroom_bytes(need, memory_bytes)
-            if left >= 0:
-                yield way, left
+    weight_bytes: int
 
 
 def split_choices(request: PlanRequest, wish: ServingWish) -> SplitChoices:
@@ -165,24 +75,22 @@ class Search:
     request: PlanRequest
     wish: ServingWish
     stock: Stock
-    largest_memory_bytes: int
+    classes: tuple[CardClass, ...]
     speed: Speed
     workload: Workload = field(init=False)
     share: Share = field(init=False)
     split_choices: SplitChoices = field(init=False)
     _series: dict[tuple[object, ...], Series] = field(default_factory=dict)
+    _bounds: dict[tuple[object, ...], Bound] = field(default_factory=dict)
+    _lightest: int | None = None
 
     def __post_init__(self) -> None:
         """Settle what every step needs."""
         self.workload = Workload(request=self.request, wish=self.wish, stock=self.stock)
-        wanted, profile = self.wish.memory_utilization, self.workload.profile
-        policy, largest = self.wish.engine.policy, wanted or profile.memory_utilization
         self.share = Share(
-            policy=policy,
-            wanted=wanted,
-            largest=largest,
-            cap=largest_share(policy, largest),
-            margin_bytes=bytes_of_gib(profile.margin_gib),
+            engine=self.wish.engine,
+            profile=self.workload.profile,
+            wanted=self.wish.memory_utilization,
             kept=self.request.limits.min_headroom,
         )
         self.split_choices = split_choices(self.request, self.wish)
@@ -217,18 +125,40 @@ class Search:
         return found
 
     def _new_series(self, cards: CardClass, form: Format, ground: Ground) -> Series:
-        """A series that starts at the fewest cards that the largest card in question allows."""
-        model, workload = self.request.model.architecture, self.workload
-        splits = divisible_splits(model, form.quantization, self.split_choices)
-        least = workload.least_bytes(form)
-        most = int(self.largest_memory_bytes * self.share.cap)
-        return Series(
-            needs=workload.needs(cards.pools[0].gpu, cards.room.batch, form),
-            share=self.share,
-            ways=ways_by_count(splits, ground, self.most_replicas(ground)),
-            least_bytes=least,
-            reached=min(max(0, ceil_div(least, max(1, most)) - 1), ground.max_cards),
+        splits = divisible_splits(
+            self.request.model.architecture, form.quantization, self.split_choices
         )
+        return Series(
+            needs=self.workload.needs(cards.pools[0].gpu, cards.room.batch, form),
+            bound=self.bound(cards, form, ground),
+            ways=ways_by_count(splits, ground, self.most_replicas(ground)),
+            weight_bytes=self.workload.least_weight_bytes(form),
+        )
+
+    def bound(self, cards: CardClass, form: Format, ground: Ground) -> Bound:
+        """What every number of cards takes at least, over all formats of a precision and cache."""
+        key = (form.precision.id, form.cache.id, id(cards.room.batch), ground)
+        found = self._bounds.get(key)
+        if found is None:
+            gpu, batch = cards.pools[0].gpu, cards.room.batch
+            model, plain = self.request.model.architecture, self.stock.quantizations["none"]
+            splits = divisible_splits(model, plain, self.split_choices)
+            found = self._bounds[key] = Bound(
+                ways=ways_by_count(splits, ground, self.most_replicas(ground)),
+                loads=lambda way: self.workload.loads(gpu, batch, form, way),
+                cap=self.share.cap,
+                weight_bytes=self.lightest_bytes,
+            )
+        return found
+
+    @property
+    def lightest_bytes(self) -> int:
+        """Weights in the format that takes least of all in question. [B]"""
+        if self._lightest is None:
+            formats = {id(form): form for cards in self.classes for form in cards.formats}
+            sizes = map(self.workload.least_weight_bytes, formats.values())
+            self._lightest = min(sizes, default=0)
+        return self._lightest
 
     def most_replicas(self, ground: Ground) -> int:
         """Replicas beyond the sequences are idle, unless requests come faster than one serves."""
@@ -246,24 +176,28 @@ class Search:
     def fewest(self, cards: CardClass, form: Format) -> Fit | None:
         """The arrangement of fewest cards that fits; None where none does within the limits.
 
-        The series' steps rule out every smaller number; where the engine's rounding of its share
-        makes the first possible one fail, larger ones are judged one by one.
+        The bound over all formats rules out every smaller number; from there on numbers are judged
+        one by one, ways that an equal part of the weights already overfills left out.
         """
         series, memory = self.series(cards, form), cards.room.memory_bytes
-        for count in range(series.first_count(memory), len(series.ways)):
-            for way, left in series.fits_on(count, memory):
-                if self.missed_target(cards, form, way) is None:
+        bound, weights = series.bound, series.weight_bytes
+        for count in range(bound.first_count(memory), len(series.ways)):
+            for way in series.ways[count]:
+                if bound.held_bytes(way, weights) > memory:
+                    continue
+                left = self.share.headroom_bytes(cards.room, series.needs.of(way), way)
+                if left >= 0 and self.missed_target(cards, form, way) is None:
                     return Fit(cards=cards, format=form, split=way, headroom_bytes=left)
         return None
 
     def nearest(self, cards: CardClass, form: Format, count: int) -> Fit | None:
         """Of all arrangements on exactly so many cards, the one that misses least."""
-        series, memory = self.series(cards, form), cards.room.memory_bytes
+        series = self.series(cards, form)
         if count >= len(series.ways):
             return None
         best: Fit | None = None
-        for way, need in zip(series.ways[count], series.needs_of(count), strict=True):
-            left = self.share.headroom_bytes(need, memory)
+        for way in series.ways[count]:
+            left = self.share.headroom_bytes(cards.room, series.needs.of(way), way)
             if best is None or left > best.headroom_bytes:
                 best = Fit(cards=cards, format=form, split=way, headroom_bytes=left)
         return best

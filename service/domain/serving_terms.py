@@ -5,7 +5,7 @@ from __future__ import annotations
 from service.domain.architecture import Stage
 from service.domain.engine import Engine
 from service.domain.engines import ENGINE_MODELS
-from service.domain.forms import FAMILY_DOUBT, PoolForm, TermForm, ranged
+from service.domain.forms import FAMILY_DOUBT, PoolForm, TermForm, ranged, stated_share
 from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving, Split
 from service.domain.results import Amount, Term
@@ -35,6 +35,11 @@ def default_share(
 ) -> float:
     """The share of a card that an engine takes where the caller names none."""
     return ENGINE_MODELS[engine.kind].share(profile, memory_bytes, step_tokens, split)
+
+
+def share_varies(engine: Engine) -> bool:
+    """Whether that share depends on the card or the split."""
+    return ENGINE_MODELS[engine.kind].share is not stated_share
 
 
 def weight_amount(placement: Placement, engine: Engine, profile: Profile, stage: Stage) -> Amount:

@@ -222,17 +222,6 @@ def cached_elements_per_token(
     )
 
 
-def least_sequence_bits(model: Architecture, context_tokens: int, cache_bits: float) -> int:
-    """Bits that one sequence's tokens take at least, whatever the engine rounds up."""
-    return sum(
-        row.rows(min(context_tokens, row.window_tokens or context_tokens))
-        * row.row_bits(cache_bits)
-        * layers
-        for row, layers in cache_rows(model, 1)
-        if row.source == "context"
-    )
-
-
 def state_elements(model: Architecture, *, with_inputs: bool = False) -> int:
     """Values that an unsharded model keeps of every sequence, whatever its length."""
     return sum(

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from service.domain.architecture import stages
 from service.domain.candidates import Format
 from service.domain.hardware import Gpu
-from service.domain.judging import Heaviest, Loads, heaviest, loads_beside_weights, weight_loads
+from service.domain.judging import (
+    Heaviest,
+    Loads,
+    heaviest,
+    loads_beside_weights,
+    stages_of,
+    weight_loads,
+)
 from service.domain.profiles import BatchDefaults, Profile
 from service.domain.questions import Placement, Serving, Split
 from service.domain.requests import PlanRequest, ServingWish, Stock
 from service.domain.resolving import CardFacts, Frame, Notes, resolved_serving
-from service.domain.sums import least_sequence_bits, stage_weight_bytes, weight_sums
-from service.domain.units import bytes_of_bits, ceil_div
+from service.domain.serving_terms import weight_amount
+from service.domain.units import ceil_div
+
+WHOLE = Split()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,20 +99,16 @@ class Workload:
             found = self._needs[key] = Needs(workload=self, gpu=gpu, batch=batch, form=form)
         return found
 
-    def least_bytes(self, form: Format) -> int:
-        """What all cards of any arrangement hold together at least. [B]
-
-        M ≥ M_w + S · M_s
-
-        M_w  weights of the whole model   S  sequences   M_s  cache of one on an unsharded model
-
-        Holds when:  no split loses a byte of the model, and every sequence is held somewhere.
-        """
-        model = self.request.model.architecture
-        sums = weight_sums(model, form.quantization, form.precision, 1, 1)
-        sequence = least_sequence_bits(model, self.wish.context_tokens or 1, form.cache.bits)
-        weights = stage_weight_bytes(model, sums, stages(model, 1)[0])
-        return weights + bytes_of_bits(self.concurrency * sequence)
+    def least_weight_bytes(self, form: Format) -> int:
+        """Weights of the whole model at the low bound: no split of them takes less in all. [B]"""
+        placement = Placement(
+            model=self.request.model.architecture,
+            precision=form.precision,
+            quantization=form.quantization,
+            split=WHOLE,
+        )
+        stage = stages_of(placement)[0]
+        return weight_amount(placement, self.wish.engine, self.profile, stage).low
 
 
 @dataclass(slots=True, kw_only=True)

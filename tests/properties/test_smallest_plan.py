@@ -1,7 +1,7 @@
 """Brute force over the whole space finds nothing smaller than the plan, and the same reasons."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 MODELS = ("qwen2.5-7b", "llama-3.1-8b", "mixtral-8x7b-v0.1", "deepseek-v2-lite", "gemma-2-9b")
 FORMATS = ("none", "fp8", "awq-int4", "int8-w8a8")
 CARDS = ("l4", "a100-sxm4-80gb", "h100-sxm5-80gb", "b200-180gb", "t4")
+ENGINES = ("vllm", "generic", "sglang", "transformers")
 MOST_CARDS = 6
 
 
@@ -32,39 +33,68 @@ def catalogs() -> Catalogs:
     return read_catalogs(ROOT / "config", ROOT / "gpus.yaml")
 
 
-@st.composite
-def small_cards(draw: st.DrawFn) -> Gpu:
-    gpu = catalogs().gpus.pick(draw(st.sampled_from(CARDS)))[0]
-    mib = draw(st.integers(6_000, 60_000))
-    nodes = draw(st.sampled_from((1, 2, 4, 8)))
-    return replace(gpu, memory_planning_mib=mib, memory_reported_mib=None, cards_per_node=nodes)
+@dataclass(frozen=True)
+class Card:
+    """A card of the catalog with another memory and node."""
+
+    name: str
+    mib: int
+    per_node: int
+
+    def gpu(self) -> Gpu:
+        gpu = catalogs().gpus.pick(self.name)[0]
+        changed = {"memory_planning_mib": self.mib, "memory_reported_mib": None}
+        return replace(gpu, **changed, cards_per_node=self.per_node)
 
 
-@st.composite
-def questions(draw: st.DrawFn) -> tuple[PlanRequest, Stock]:
-    cards = draw(st.lists(small_cards(), min_size=1, max_size=2, unique_by=lambda gpu: gpu.id))
-    formats = draw(st.lists(st.sampled_from(FORMATS), min_size=1, max_size=2, unique=True))
-    shelves = catalogs()
-    name = draw(st.sampled_from(MODELS))
-    wish = ServingWish(
-        engine=shelves.engines.pick(draw(st.sampled_from(("vllm", "generic")))),
-        context_tokens=draw(st.sampled_from((512, 4096))),
-        concurrency=draw(st.integers(1, 40)),
-    )
-    request = PlanRequest(
-        model=ModelFacts(
-            architecture=entry_architecture(shelves.models.pick(name)), source="catalog", name=name
-        ),
-        precision=None,
-        quantization=None,
-        workload=wish,
-        choices=Choices(
-            gpus=tuple(cards),
-            quantizations=tuple(shelves.quantizations.pick(one) for one in formats),
-        ),
-        limits=PlanLimits(max_cards=draw(st.integers(1, MOST_CARDS))),
-    )
-    return request, shelves.stock
+@dataclass(frozen=True)
+class Question:
+    """A plan in plain values, so that a failing one can be read."""
+
+    cards: tuple[Card, ...]
+    formats: tuple[str, ...]
+    model: str
+    engine: str
+    context_tokens: int
+    concurrency: int
+    max_cards: int
+
+    def request(self) -> PlanRequest:
+        shelves = catalogs()
+        shape = entry_architecture(shelves.models.pick(self.model))
+        return PlanRequest(
+            model=ModelFacts(architecture=shape, source="catalog", name=self.model),
+            precision=None,
+            quantization=None,
+            workload=ServingWish(
+                engine=shelves.engines.pick(self.engine),
+                context_tokens=self.context_tokens,
+                concurrency=self.concurrency,
+            ),
+            choices=Choices(
+                gpus=tuple(card.gpu() for card in self.cards),
+                quantizations=tuple(shelves.quantizations.pick(one) for one in self.formats),
+            ),
+            limits=PlanLimits(max_cards=self.max_cards),
+        )
+
+
+CARD = st.builds(
+    Card,
+    name=st.sampled_from(CARDS),
+    mib=st.integers(6_000, 60_000),
+    per_node=st.sampled_from((1, 2, 4, 8)),
+)
+QUESTIONS = st.builds(
+    Question,
+    cards=st.lists(CARD, min_size=1, max_size=2, unique_by=lambda card: card.name).map(tuple),
+    formats=st.lists(st.sampled_from(FORMATS), min_size=1, max_size=2, unique=True).map(tuple),
+    model=st.sampled_from(MODELS),
+    engine=st.sampled_from(ENGINES),
+    context_tokens=st.sampled_from((512, 4096)),
+    concurrency=st.integers(1, 40),
+    max_cards=st.integers(1, MOST_CARDS),
+)
 
 
 def ways(gpu: Gpu, engine_splits: bool) -> Iterator[Split]:
@@ -122,22 +152,19 @@ def smallest(request: PlanRequest, stock: Stock) -> tuple[int, int] | None:
     return min(found, default=None)
 
 
-@given(questions())
+@given(QUESTIONS)
 @settings(max_examples=500, deadline=None, derandomize=True)
-def test_no_combination_is_smaller_than_the_plan(question: tuple[PlanRequest, Stock]) -> None:
-    request, stock = question
+def test_no_combination_is_smaller_than_the_plan(question: Question) -> None:
+    request, stock = question.request(), catalogs().stock
     best = plan(request, stock).recommendation
     found = (best.cards, best.quality_rank) if best else None
     assert found == smallest(request, stock)
 
 
-@given(questions())
+@given(QUESTIONS)
 @settings(max_examples=100, deadline=None, derandomize=True)
-def test_every_reason_of_memory_names_a_combination_that_misses(
-    question: tuple[PlanRequest, Stock],
-) -> None:
-    request, stock = question
-    found = plan(replace(request, explain=True), stock)
+def test_every_reason_of_memory_names_a_combination_that_misses(question: Question) -> None:
+    found = plan(replace(question.request(), explain=True), catalogs().stock)
     short = [row for row in found.rejected if row.reason == "memory"]
     assert all(row.short_by_bytes > 0 and row.term for row in short)
     best = found.recommendation
