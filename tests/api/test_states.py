@@ -51,3 +51,23 @@ def test_the_catalog_says_what_a_sequence_costs(client: FlaskClient) -> None:
     assert view["sliding_window_tokens"] == 2048
     # 18 layers of 2,560 fp32 values and 3 x 2,560 inputs of 16 bits
     assert view["state_bytes_per_sequence"] == 18 * (2560 * 4 + 3 * 2560 * 2)
+
+
+def test_states_of_qwen35_are_what_sglang_prints(client: FlaskClient) -> None:
+    # SGLang's log on two ranks: 45 layers of 32 heads x 128 x 128 fp32, 6,144 channels x 3 x 2 B
+    split = {"gpu": "h200-sxm5-141gb", "cards": 2, "tensor_parallel": 2}
+    body = {"model": "qwen3.5-397b-a17b", "placement": split}
+    answer = client.post(
+        "/v1/estimates", json={**body, "workload": {"kind": "inference", "engine": "generic"}}
+    )
+    terms = {term["name"]: term["expected_bytes"] for term in answer.json["per_card"]["terms"]}
+    assert terms["recurrent_state"] == 45 * (32 * 128 * 128 * 4 + 6144 * 3 * 2)
+
+
+def test_sparse_rows_in_fp8_are_what_sglang_prints(client: FlaskClient) -> None:
+    # SGLang's log of DeepSeek V3.2: 48,072 bytes a token; 61 layers of 656 + 132 bytes
+    work = {"kind": "inference", "engine": "generic", "kv_cache_precision": "fp8"}
+    body = {"model": "deepseek-v3.2", "workload": {**work, "context_tokens": 1000}}
+    answer = client.post("/v1/estimates", json=body)
+    terms = {term["name"]: term["expected_bytes"] for term in answer.json["per_card"]["terms"]}
+    assert terms["kv_cache"] == 1000 * 61 * (656 + 132)
