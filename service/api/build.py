@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from service.api.model import model_of
 from service.api.quantization import chosen_quantization
@@ -35,6 +35,7 @@ from service.domain.units import bytes_of_gib
 Body = Mapping[str, Any]
 DEFAULT_ENGINE = "vllm"
 AUTO = "auto"
+OWN_LAYERS: Literal["mtp"] = "mtp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +85,22 @@ def refuse_unmodelled(
             raise InvalidRequest(f"{place}.{field}", why)
 
 
+def draft(catalogs: Catalogs, value: Any) -> ModelFacts | Literal["mtp"] | None:
+    """What drafts tokens: the model's own layers, or a model of the catalog."""
+    if value is None:
+        return None
+    if value == OWN_LAYERS:
+        return OWN_LAYERS
+    name = value.get("id") if isinstance(value, dict) and set(value) == {"id"} else value
+    if not isinstance(name, str) or not name:
+        raise InvalidRequest(
+            "workload.draft_model", 'must be "mtp", the name of a model, or {"id": its name}'
+        )
+    return model_facts(catalogs, {"id": name})
+
+
 def serving_wish(catalogs: Catalogs, workload: Body) -> ServingWish:
     """An inference workload."""
-    if workload.get("draft_model") is not None:
-        raise InvalidRequest("workload.draft_model", "speculative decoding is not modelled")
     slots = workload.get("lora_adapters")
     return ServingWish(
         engine=catalogs.engines.pick(workload.get("engine", DEFAULT_ENGINE)),
@@ -101,6 +114,7 @@ def serving_wish(catalogs: Catalogs, workload: Body) -> ServingWish:
         cuda_graphs=workload.get("cuda_graphs"),
         flash_attention=workload.get("flash_attention"),
         adapters=LoraSlots(count=slots["count"], rank=slots["rank"]) if slots else None,
+        draft=draft(catalogs, workload.get("draft_model")),
         allow_context_beyond_limit=workload.get("allow_context_beyond_limit", False),
     )
 

@@ -13,6 +13,7 @@ from service.domain.judging import (
     verdict,
 )
 from service.domain.limits import serving_limits
+from service.domain.outcome import outcome
 from service.domain.questions import Serving
 from service.domain.requests import EstimateRequest, Risk, ServingWish, Stock, TrainingWish
 from service.domain.resolving import (
@@ -76,6 +77,7 @@ def serving_estimate(
         card=_budget(request, serving, fullest.need, offer),
         judgement=_judged(serving, needs, offer, request.risk),
         limits=serving_limits(serving, needs, offer, request.risk) if offer else None,
+        outcome=outcome(serving, explained, offer, request.risk) if offer else None,
         readings=None,
         phases=(),
         assumptions=tuple(notes.found),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from service.domain.architecture import Architecture, Stage
+from service.domain.architecture import Architecture, LayerKind, Stage
 from service.domain.engine import CachePrecision, Engine
 from service.domain.framework import Framework, FrameworkProfile
 from service.domain.optimizer import Optimizer
 from service.domain.precision import Precision, Quantization
 from service.domain.profiles import Profile
+from service.domain.tensors import Tensors
 from service.domain.units import ceil_div
 
 P = TypeVar("P", bound=Profile)
@@ -60,6 +61,24 @@ class LoraSlots:
     rank: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Draft:
+    """What drafts tokens for the model to check: its weights as released, and its layers.
+
+    tensors       weights that it does not share with the model
+    layer_kinds, layer_order   blocks, whose keys and values stand in the same pool
+    tokens        tokens that it drafts for one step
+    """
+
+    name: str
+    tensors: Tensors
+    layer_kinds: tuple[LayerKind, ...]
+    layer_order: tuple[int, ...]
+    quantization: Quantization
+    precision: Precision
+    tokens: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving(Placement):
     """Running a model: `sequences` of `context_tokens` held at once by one replica."""
@@ -75,6 +94,8 @@ class Serving(Placement):
     cuda_graphs: bool = True
     flash_attention: bool = True
     adapters: LoraSlots | None = None
+    draft: Draft | None = None
+    large_links: bool = False
 
     def profile_as(self, kind: type[P]) -> P:
         """The engine's profile as the shape that its kind has.

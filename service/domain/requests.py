@@ -52,6 +52,7 @@ class ServingWish:
     cuda_graphs: bool | None = None
     flash_attention: bool | None = None
     adapters: LoraSlots | None = None
+    draft: ModelFacts | Literal["mtp"] | None = None
     allow_context_beyond_limit: bool = False
 
 

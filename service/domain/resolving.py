@@ -10,7 +10,7 @@ from service.domain.engine import CachePrecision
 from service.domain.errors import InvalidRequest
 from service.domain.precision import Precision, Quantization, as_released
 from service.domain.profiles import BatchDefaults, Profile
-from service.domain.questions import Serving, Split
+from service.domain.questions import Draft, Serving, Split
 from service.domain.requests import ServingWish, Stock
 from service.domain.results import Note
 from service.domain.serving_terms import default_share
@@ -187,6 +187,52 @@ class Frame:
     card: CardFacts
 
 
+DRAFTED_TOKENS = 3
+SHARED_WITH_THE_MODEL = frozenset({"embedding", "lm_head"})
+
+
+def resolved_draft(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes) -> Draft | None:
+    """What drafts: the model's own prediction layers, or another model, as they are released.
+
+    Raises: InvalidRequest where the model has no prediction layers.
+    """
+    if wish.draft is None:
+        return None
+    notes.default(
+        "workload.draft_model",
+        f"{DRAFTED_TOKENS} tokens a step",
+        "how many are drafted is not stated; published recipes use 2 to 4",
+    )
+    if wish.draft != "mtp":
+        other = wish.draft.architecture
+        return Draft(
+            name=wish.draft.name,
+            tensors=other.tensors(),
+            layer_kinds=other.layer_kinds,
+            layer_order=other.layer_order,
+            quantization=released(other, stock) or stock.quantizations[NO_QUANTIZATION],
+            precision=resolved_precision(other, None, stock, Notes()),
+            tokens=DRAFTED_TOKENS,
+        )
+    model = frame.model
+    if not model.prediction:
+        raise InvalidRequest(
+            "workload.draft_model",
+            f"{model.name} has no layers that predict further tokens; name a draft model instead",
+        )
+    layers = tuple(tensor for kind in model.prediction for tensor in kind.tensors())
+    others = tuple(t for t in model.prediction_others if t.kind not in SHARED_WITH_THE_MODEL)
+    return Draft(
+        name="mtp",
+        tensors=(*layers, *others),
+        layer_kinds=model.prediction,
+        layer_order=tuple(range(len(model.prediction))),
+        quantization=released(model, stock) or stock.quantizations[NO_QUANTIZATION],
+        precision=frame.precision,
+        tokens=DRAFTED_TOKENS,
+    )
+
+
 def resolved_flash(wish: ServingWish, profile: Profile) -> bool:
     """Whether attention is a flash kernel; refused where an engine has no other path."""
     if wish.flash_attention is None:
@@ -238,4 +284,6 @@ def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes
         cuda_graphs=wish.cuda_graphs is not False,
         flash_attention=resolved_flash(wish, profile),
         adapters=wish.adapters,
+        large_links=batch_defaults(profile, frame.card).large_links,
+        draft=resolved_draft(frame, wish, stock, notes),
     )

@@ -188,6 +188,20 @@ class Verdicts:
         return self.verdict != "does-not-fit"
 
 
+Start = Literal["starts", "starts-short", "refuses-to-start"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the engine does: it starts; starts but holds fewer sequences than wanted; or refuses.
+
+    obstacle  the term that stands in the way
+    """
+
+    start: Start
+    obstacle: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """Memory of one placement; `host_bytes` is what one card's rank keeps in host memory."""
@@ -206,6 +220,7 @@ class Estimate:
     phases: tuple[PerCard, ...]
     assumptions: tuple[Note, ...]
     warnings: tuple[Caution, ...]
+    outcome: Outcome | None = None
     host_bytes: int = 0
 
 

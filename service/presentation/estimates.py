@@ -117,6 +117,7 @@ def estimate_view(result: Estimate) -> dict[str, Any]:
         "fits": judged.fits if judged else None,
         "verdict": judged.verdict if judged else None,
         "headroom_bytes": judged.headroom_bytes if judged else None,
+        "outcome": asdict(result.outcome) if result.outcome else None,
         "limits": limits_view(result.limits),
         "host_bytes": result.host_bytes or None,
         "phases": [per_card_view(phase) for phase in result.phases] or None,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from service.domain.architecture import Stage
 from service.domain.caches import CacheRow
 from service.domain.engines.shared import (
+    DRAFT_MODEL,
     checkpoint,
     row_bytes,
     stage_cache_rows,
@@ -233,6 +234,7 @@ LLAMA_CPP = EngineModel(
             shape=True,
         ),
         RECURRENT_STATE,
+        DRAFT_MODEL,
         TermForm(
             name="activations",
             expected=compute_buffer,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from service.domain.architecture import Stage
 from service.domain.engines.peaks import block_peak, expert_workspace
 from service.domain.engines.shared import (
+    DRAFT_MODEL,
     KV_CACHE,
     LORA_ADAPTERS,
     UNIFORM_POOL,
@@ -156,6 +157,7 @@ SGLANG = EngineModel(
             source="context_gib",
             side=before,
         ),
+        DRAFT_MODEL,
         LORA_ADAPTERS,
     ),
     pool=UNIFORM_POOL,

@@ -67,8 +67,20 @@ def weights_form(weights: Callable[[Placement, Profile, Stage], int] = checkpoin
 
 
 def stage_cache_rows(serving: Serving, stage: Stage) -> tuple[tuple[CacheRow, int], ...]:
-    """Rows that one rank of a stage keeps of every token, and in how many layers."""
-    return cache_rows(serving.model, serving.split.tensor, stage.start, stage.stop)
+    """Rows that one rank of a stage keeps of every token, and in how many layers.
+
+    A draft's layers stand beside the model's on the last stage.
+    """
+    own = cache_rows(serving.model, serving.split.tensor, stage.start, stage.stop)
+    draft = serving.draft
+    if draft is None or not stage.last:
+        return own
+    found = dict(own)
+    for index in draft.layer_order:
+        for mixer in draft.layer_kinds[index].mixers:
+            for row in mixer.cache_rows(serving.split.tensor):
+                found[row] = found.get(row, 0) + 1
+    return tuple(found.items())
 
 
 def row_bytes(serving: Serving, row: CacheRow) -> int:
@@ -168,6 +180,48 @@ KV_CACHE = TermForm(
     source="shapes from the config; blocks as the engine cuts them",
     side=cached,
     shape=True,
+)
+
+
+def draft_model(serving: Serving, stage: Stage) -> int:
+    """Weights of what drafts tokens, on the last stage. [B]
+
+    M_d = Σ n·r·c·b/8
+
+    n, r, c  occurrences, rows and columns on the rank   b  bits as the draft is released
+
+    Holds when:  the model's own prediction layers share its table and head; keys and values of
+                 drafting layers are counted in the cache.
+    Source:      vLLM `model_executor/models/deepseek_mtp.py`, `qwen3_next_mtp.py`; the config.
+    Checked by:  DeepSeek-V3: a prediction layer of 11,610,067,968 elements, one byte each.
+    """
+    draft = serving.draft
+    if draft is None or not stage.last:
+        return 0
+    split = serving.split
+    return draft.quantization.weight_bytes(
+        draft.tensors,
+        draft.precision,
+        tensor_parallel=split.tensor,
+        expert_parallel=split.expert,
+    )
+
+
+def draft_values(serving: Serving, stage: Stage) -> Mapping[str, Value]:
+    """What decides the draft's weights."""
+    draft = serving.draft
+    name, layers = (draft.name, len(draft.layer_order)) if draft else ("none", 0)
+    return {"draft": name, "layers": layers if stage.last else 0}
+
+
+DRAFT_MODEL = TermForm(
+    name="draft_model",
+    expected=draft_model,
+    values=draft_values,
+    formula="sum over the draft's tensors of rows x columns x bits / 8",
+    provenance="derived",
+    source="the config's bill of tensors",
+    present=lambda serving: serving.draft is not None,
 )
 
 

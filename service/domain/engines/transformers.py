@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from service.domain.architecture import Stage
 from service.domain.engines.shared import (
+    DRAFT_MODEL,
     KV_CACHE,
     LORA_ADAPTERS,
     UNIFORM_POOL,
@@ -146,6 +147,7 @@ TRANSFORMERS = EngineModel(
             source="context_gib",
             side=before,
         ),
+        DRAFT_MODEL,
         LORA_ADAPTERS,
     ),
     pool=UNIFORM_POOL,

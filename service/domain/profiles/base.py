@@ -29,6 +29,7 @@ class BatchDefaults:
 
     whole_context_up_to   contexts up to this length are computed in one step, however long
     chunk_tokens          tokens of a step beyond that length
+    large_links           whether such cards are linked by switches, for which engines keep buffers
     """
 
     min_card_gib: float
@@ -37,6 +38,7 @@ class BatchDefaults:
     except_products: tuple[str, ...] = ()
     whole_context_up_to: int = 0
     chunk_tokens: int = 0
+    large_links: bool = False
 
     def step_tokens(self, context_tokens: int) -> int:
         """Tokens of the largest step at a context."""

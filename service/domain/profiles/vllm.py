@@ -28,10 +28,13 @@ class VllmProfile(BaseProfile):
     formats_without_workspace   checkpoint formats whose expert kernels keep none
     hybrid_pool            whether layers of several kinds share the pool in groups
     tokens_by_concurrency  whether the log's tokens are concurrency times context
-    context_gib            used on the card before the model is loaded
+    context_gib            used on the card before the model is loaded, where cards are linked by
+                           switches; context_plain_gib on other cards
     context_in_budget      whether the engine counts that inside its share
     expert_context_gib     additional for the expert-parallel communicator of mixtures
-    non_torch_gib          allocated outside torch while loading and profiling
+    non_torch_gib          allocated outside torch while loading and profiling, where cards are
+                           linked by switches
+    non_torch_plain_gib    the same on other cards
     graph_base_gib, graph_layer_gib   CUDA graphs of all default sizes
     graph_mixture_gib, graph_latent_gib   more for experts, and for latent attention
     graph_rank_gib         less on so many tensor-parallel ranks
@@ -51,9 +54,11 @@ class VllmProfile(BaseProfile):
     hybrid_pool: bool
     tokens_by_concurrency: bool
     context_gib: tuple[ByRanks, ...]
+    context_plain_gib: tuple[ByRanks, ...]
     context_in_budget: bool
     expert_context_gib: float
     non_torch_gib: tuple[ByRanks, ...]
+    non_torch_plain_gib: tuple[ByRanks, ...]
     graph_base_gib: float
     graph_layer_gib: float
     graph_mixture_gib: float

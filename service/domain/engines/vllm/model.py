@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from service.domain.architecture import Stage, counts
-from service.domain.engines.shared import KV_CACHE, LORA_ADAPTERS, weights_form
+from service.domain.engines.shared import DRAFT_MODEL, KV_CACHE, LORA_ADAPTERS, weights_form
 from service.domain.engines.states import RECURRENT_STATE
 from service.domain.engines.vllm.graphs import CUDA_GRAPHS
 from service.domain.engines.vllm.peaks import ACTIVATIONS, ENCODER
@@ -59,7 +59,9 @@ def communication(serving: Serving, stage: Stage) -> int:
     Checked by:  vLLM 0.19, two H100: 2.06 to 2.11 GiB.
     """
     del stage
-    return bytes_of_gib(by_ranks(profile_of(serving).non_torch_gib, serving.split.tensor))
+    profile = profile_of(serving)
+    table = profile.non_torch_gib if serving.large_links else profile.non_torch_plain_gib
+    return bytes_of_gib(by_ranks(table, serving.split.tensor))
 
 
 def runtime(serving: Serving, stage: Stage) -> int:
@@ -75,7 +77,8 @@ def runtime(serving: Serving, stage: Stage) -> int:
     """
     del stage
     profile = profile_of(serving)
-    gib = by_ranks(profile.context_gib, serving.split.ranks)
+    table = profile.context_gib if serving.large_links else profile.context_plain_gib
+    gib = by_ranks(table, serving.split.ranks)
     if counts(serving.model).mixture and serving.split.ranks > 1:
         gib += profile.expert_context_gib
     return bytes_of_gib(gib)
@@ -118,6 +121,7 @@ VLLM = EngineModel(
             source="context_gib",
             side=runtime_side,
         ),
+        DRAFT_MODEL,
         LORA_ADAPTERS,
     ),
     pool=POOL,

@@ -170,9 +170,14 @@ def token_blocks(serving: Serving, stage: Stage, context_tokens: int) -> int:
 
 
 def state_blocks(serving: Serving, stage: Stage) -> int:
-    """Bytes of one sequence's states in whole blocks. [B]"""
+    """Bytes of one sequence's states in whole blocks, one more for every drafted token. [B]
+
+    Source: vLLM `v1/kv_cache_interface.py`, MambaSpec: 1 + num_speculative_blocks.
+    """
     found = layout(serving, stage)
-    return found.block_bytes * sum(count for kind, count in found.groups if kind.row is None)
+    slots = 1 + (serving.draft.tokens if serving.draft else 0)
+    groups = sum(count for kind, count in found.groups if kind.row is None)
+    return found.block_bytes * groups * slots
 
 
 def sequence_blocks(serving: Serving, stage: Stage, context_tokens: int) -> int:
