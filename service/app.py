@@ -62,7 +62,7 @@ def read_catalogs(config: Path, gpus_path: Path) -> Catalogs:
         config / "engines", config / "uncertainty.yaml", kernels, frozenset(caches.entries)
     )
     optimizers = load_optimizers(config / "optimizers.yaml")
-    frameworks = load_frameworks(config / "frameworks")
+    frameworks = load_frameworks(config / "frameworks", config / "uncertainty.yaml")
     return Catalogs(
         gpus=gpus,
         models=models,

@@ -16,7 +16,10 @@ OTHERS = "others"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One published measurement."""
+    """One published measurement.
+
+    stranger  the publication, where ranges are judged on publications that they were not made from
+    """
 
     id: str
     group: str
@@ -24,6 +27,7 @@ class Case:
     measured: Mapping[str, float | bool]
     scoreable: frozenset[str]
     notes: str
+    stranger: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,20 @@ class Source:
     file: str
     group: Callable[[Mapping[str, Any]], str]
     scoreable: Callable[[Mapping[str, Any]], frozenset[str]]
+    stranger: Callable[[Mapping[str, Any]], str] = lambda _: ""
+
+
+def training_group(line: Mapping[str, Any]) -> str:
+    """Publication, framework and method."""
+    work = line["request"]["workload"]
+    return f"{line['group']}, {work.get('framework', 'not stated')}, {work['method']}"
+
+
+def training_values(line: Mapping[str, Any]) -> frozenset[str]:
+    """Everything measured of a complete configuration."""
+    if not line["scoreable"]:
+        return frozenset()
+    return frozenset(key for key, value in line["measured"].items() if value is not None)
 
 
 def serving_group(line: Mapping[str, Any]) -> str:
@@ -50,6 +68,12 @@ SOURCES = (
         group=serving_group,
         scoreable=lambda line: frozenset(line["scoreable"]),
     ),
+    Source(
+        file="training.jsonl",
+        group=training_group,
+        scoreable=training_values,
+        stranger=lambda line: str(line["group"]),
+    ),
 )
 
 
@@ -59,6 +83,8 @@ def cases(folder: Path = MEASUREMENTS) -> Iterator[Case]:
         with (folder / source.file).open(encoding="utf-8") as lines:
             for text in lines:
                 line = json.loads(text)
+                if not source.scoreable(line):
+                    continue
                 yield Case(
                     id=line["id"],
                     group=source.group(line),
@@ -66,4 +92,5 @@ def cases(folder: Path = MEASUREMENTS) -> Iterator[Case]:
                     measured=line["measured"],
                     scoreable=source.scoreable(line),
                     notes=line["notes"],
+                    stranger=source.stranger(line),
                 )

@@ -70,7 +70,23 @@ def whole(answer: Answer) -> Bounds:
     return (card["low_bytes"], card["expected_bytes"], card["high_bytes"])
 
 
+def reading(name: str) -> Callable[[Answer], Bounds | None]:
+    """What a tool would show of a training run."""
+
+    def bounds(answer: Answer) -> Bounds | None:
+        found = answer.get("readings", {}).get(f"{name}_range")
+        if found is None:
+            return None
+        return (found["low_bytes"], found["expected_bytes"], found["high_bytes"])
+
+    return bounds
+
+
 QUANTITIES = (
+    Quantity(key="allocated_bytes", bounds=reading("allocated"), term="allocated"),
+    Quantity(key="active_bytes", bounds=reading("allocated"), term="allocated"),
+    Quantity(key="reserved_bytes", bounds=reading("reserved"), term="reserved"),
+    Quantity(key="driver_bytes", bounds=reading("driver"), term="driver"),
     Quantity(
         key="weights_bytes", bounds=terms("weights"), term="weights", floor=LOG_ROUNDING_BYTES
     ),

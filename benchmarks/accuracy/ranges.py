@@ -67,14 +67,17 @@ def held(row: Residual, found: Range) -> bool:
 
 
 def coverage_of_strangers(rows: Sequence[Residual]) -> tuple[int, int]:
-    """Readings held by ranges that were made without the model's family, and all of them."""
+    """Readings held by ranges made without their own kind, and all of them.
+
+    The kind is the model's family; in training it is the publication.
+    """
     inside = total = 0
-    for family in sorted({row.family for row in rows}):
-        others = [row for row in rows if row.family != family]
+    for family in sorted({row.stranger for row in rows}):
+        others = [row for row in rows if row.stranger != family]
         if len(others) < FEW:
             continue
         found = range_of(others)
-        own = [row for row in rows if row.family == family]
+        own = [row for row in rows if row.stranger == family]
         inside += sum(held(row, found) for row in own)
         total += len(own)
     return inside, total

@@ -136,6 +136,12 @@ def report(found: Scores, explained: Mapping[str, str]) -> str:
         rows = [row for row in found.residuals if row.group == group]
         groups = grouped(rows, by("engine", "quantity"))
         lines += section(f"By engine and value: {group}", table("engine, value", groups))
+    trained = [row for row in found.residuals if row.engine == "training"]
+    lines += section("Training by reading", table("reading", grouped(trained, by("quantity"))))
+    lines += section(
+        "Training by publication, framework, method and reading",
+        table("publication, reading", grouped(trained, by("group", "quantity"))),
+    )
     kinds = grouped(found.residuals, by("engine", "quantity", "kind"))
     lines += section("By kind of architecture, all sets", table("engine, value, kind", kinds))
     lines += section('Whether "fits" was right, at risk high', fit_lines(found.fits))

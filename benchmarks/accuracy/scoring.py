@@ -25,6 +25,7 @@ class Residual:
     group: str
     engine: str
     family: str
+    stranger: str
     kind: str
     quantity: str
     term: str | None
@@ -93,6 +94,12 @@ def architecture_kind(model: Architecture) -> str:
     return "mixture" if mixture else "dense"
 
 
+def subject(case: Case) -> str:
+    """The engine, or that the case is a training run."""
+    work = case.request["workload"]
+    return "training" if work["kind"] == "training" else work.get("engine", "vllm")
+
+
 def ask(client: FlaskClient, request: Mapping[str, Any], risk: str) -> tuple[Answer | None, str]:
     """An answer, or the reason why there is none."""
     found = client.post("/v1/estimates", json={**request, "risk": risk})
@@ -116,8 +123,9 @@ def residuals(case: Case, answer: Answer, shape: Architecture) -> list[Residual]
             Residual(
                 case=case.id,
                 group=case.group,
-                engine=case.request["workload"].get("engine", "vllm"),
+                engine=subject(case),
                 family=shape.family,
+                stranger=case.stranger or shape.family,
                 kind=architecture_kind(shape),
                 quantity=quantity.key,
                 term=quantity.term,
@@ -137,7 +145,7 @@ def scores(client: FlaskClient, catalogs: Catalogs, all_cases: Iterable[Case]) -
     fits: list[Fit] = []
     refusals: list[Refusal] = []
     for case in all_cases:
-        engine = case.request["workload"].get("engine", "vllm")
+        engine = subject(case)
         answer, reason = ask(client, case.request, "expected")
         if answer is None:
             refusals.append(Refusal(case=case.id, engine=engine, reason=reason))

@@ -71,6 +71,9 @@ class EngineFile:
         }
 
 
+TRAINING = "training"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameworkFile:
     """A training framework as its file states it."""
@@ -82,8 +85,8 @@ class FrameworkFile:
     profiles: tuple[FrameworkProfile, ...]
     sources: tuple[str, ...] = field(default=())
 
-    def framework(self) -> Framework:
-        """The domain's noun."""
+    def framework(self, doubts: Mapping[str, Doubt]) -> Framework:
+        """The domain's noun with what was measured about it."""
         return Framework(
             id=self.id,
             name=self.name,
@@ -91,6 +94,7 @@ class FrameworkFile:
             context_gib=self.context_gib,
             reserved_ratio=self.reserved_ratio,
             sources=self.sources,
+            doubts=doubts,
         )
 
 
@@ -186,17 +190,18 @@ def line_numbers(data: Mapping[str, Any]) -> dict[str, int]:
     return data.line_of if isinstance(data, Lines) else {}
 
 
-def load_frameworks(folder: Path) -> Shelf[Framework]:
+def load_frameworks(folder: Path, uncertainty: Path) -> Shelf[Framework]:
     """Training frameworks of a folder, one file each.
 
     Raises: CatalogError naming the file and what is wrong.
     """
+    doubts = measured_doubts(uncertainty).get(TRAINING, {})
 
     def read(path: Path) -> Framework:
         entry = structure(FrameworkFile, load(path))
         check(bool(entry.sources), "needs at least one source", path, "sources")
         check(_rising([p.since for p in entry.profiles]), "must rise", path, "profiles.since")
-        return entry.framework()
+        return entry.framework(doubts)
 
     return _folder("framework", folder, read)
 

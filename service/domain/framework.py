@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from service.domain.engine import Doubt
 from service.domain.profiles import Spread, version_key
 
 
@@ -47,6 +48,8 @@ class Framework:
 
     context_gib      CUDA context and kernels on the card, in no torch counter
     reserved_ratio   reserved over allocated bytes of the caching allocator
+    vendors          makers of the cards that it trains on
+    doubts           how far readings of published runs lie from ours, by reading
     """
 
     id: str
@@ -56,6 +59,7 @@ class Framework:
     reserved_ratio: Spread
     sources: tuple[str, ...]
     vendors: tuple[str, ...] = ("nvidia", "amd")
+    doubts: Mapping[str, Doubt] = field(default_factory=dict)
 
     def profile(self, version: str | None) -> FrameworkProfile:
         """The profile of a version; the newest known where none is named."""

@@ -20,13 +20,13 @@ from service.domain.results import (
     Estimate,
     PerCard,
     Provenance,
-    Readings,
     Term,
     Value,
 )
 from service.domain.training_limits import training_limits
 from service.domain.training_logits import logit_widths
 from service.domain.training_phases import phases, steady
+from service.domain.training_readings import readings
 from service.domain.training_resolving import resolved_training
 from service.domain.training_sharding import host_bytes
 from service.domain.units import bytes_of_gib
@@ -179,32 +179,6 @@ def runtime(run: TrainingRun, allocated_bytes: int) -> Term:
         provenance="calibrated",
         source="config/frameworks; torch CUDACachingAllocator",
     )
-
-
-def allocated(card: PerCard) -> Amount:
-    """What torch counts as allocated: all terms but the runtime."""
-    parts = [term.amount for term in card.terms if term.name != "runtime"]
-    return sum(parts, Amount.exactly(0))
-
-
-def readings(run: TrainingRun, card: PerCard) -> Readings:
-    """What torch and the driver would show at the peak."""
-    counted, ratio, context = (
-        allocated(card),
-        run.framework.reserved_ratio,
-        run.framework.context_gib,
-    )
-    reserved = Amount(
-        low=round(counted.low * ratio.low),
-        expected=round(counted.expected * ratio.expected),
-        high=round(counted.high * ratio.high),
-    )
-    driver = Amount(
-        low=reserved.low + bytes_of_gib(context.low),
-        expected=reserved.expected + bytes_of_gib(context.expected),
-        high=reserved.high + bytes_of_gib(context.high),
-    )
-    return Readings(allocated=counted, reserved=reserved, driver=driver)
 
 
 def phase_cards(run: TrainingRun) -> tuple[PerCard, ...]:

@@ -105,11 +105,15 @@ def block_moments(run: TrainingRun, found: Parts) -> Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradientWidth:
-    """Bytes of a gradient as it stays and as it is computed, and the ranks that share it."""
+    """Bytes of a gradient as it stays and as it is computed, and the ranks that share it.
+
+    leaves  it goes to the host, or into its optimizer step, as soon as it is there
+    """
 
     stays: int
     computed: int
     ranks: int
+    leaves: bool
 
     @staticmethod
     def of(run: TrainingRun) -> GradientWidth:
@@ -117,7 +121,10 @@ class GradientWidth:
         regime = regime_of(run)
         computed = regime.adapters.width if regime.adapters else regime.weight
         ranks = run.shards if is_sharded(run, SHARDS_GRADIENTS) else 1
-        return GradientWidth(stays=gradient_width(run), computed=computed, ranks=ranks)
+        leaves = run.optimizer_in_backward or not gradients_on_card(run)
+        return GradientWidth(
+            stays=gradient_width(run), computed=computed, ranks=ranks, leaves=leaves
+        )
 
     def fresh(self, size: int) -> int:
         """A gradient that is not yet reduced over the ranks."""
@@ -125,6 +132,8 @@ class GradientWidth:
 
     def settled(self, size: int) -> int:
         """A gradient that has been reduced."""
+        if self.leaves:
+            return 0
         return ceil_div(size * self.stays // self.computed, self.ranks)
 
 
