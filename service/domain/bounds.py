@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from service.domain.judging import Loads
+from service.domain.loads import Loads
 from service.domain.questions import Split
 
 NEVER_BYTES = 1 << 62

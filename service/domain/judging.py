@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from operator import add
 from typing import Literal, NamedTuple
 
 from service.domain.architecture import Stage, stages
@@ -15,7 +13,7 @@ from service.domain.budgets import (
     budget_bytes,
     left_bytes,
 )
-from service.domain.engine import Engine, Policy
+from service.domain.engine import Policy
 from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving
 from service.domain.requests import Risk
@@ -23,7 +21,6 @@ from service.domain.results import NOTHING, Amount, Budget, Side, Term, Verdicts
 from service.domain.serving_terms import (
     forms,
     serving_terms,
-    weight_amount,
 )
 from service.domain.units import bytes_of_gib
 
@@ -89,57 +86,6 @@ def stage_need(serving: Serving, stage: Stage) -> StageNeed:
     )
 
 
-class Loads(NamedTuple):
-    """What every stage needs beside its weights at the caller's risk, by side of the budget. [B]
-
-    together      inside and cache, which most policies count alike
-    outside       beside and before
-    outside_high  the most outside at the high bound
-    level         whether all stages hold the same outside
-    batched_tokens  tokens of a step, on which an engine's share may depend
-    """
-
-    inside: tuple[int, ...]
-    cache: tuple[int, ...]
-    beside: tuple[int, ...]
-    before: tuple[int, ...]
-    together: tuple[int, ...]
-    outside: tuple[int, ...]
-    outside_high: int
-    level: bool
-    batched_tokens: int
-
-
-def loads_beside_weights(serving: Serving, risk: Risk) -> Loads:
-    """Every stage's need but its weights; no term of it depends on how those are stored.
-
-    No words are built: a search asks for hundreds of these.
-    """
-    kept = [(form.side(serving), form.amount) for form in forms(serving)[1:]]
-    rows, high = [], 0
-    for stage in stages_of(serving):
-        found, beyond = {"inside": 0, "cache": 0, "beside": 0, "before": 0}, 0
-        for side, amount_of in kept:
-            amount = amount_of(serving, stage)
-            found[side] += at_risk(amount, risk)
-            beyond += amount.high if side in OUTSIDE else 0
-        rows.append(found)
-        high = max(high, beyond)
-    inside, cache, beside, before = (tuple(row[side] for row in rows) for side in SIDES)
-    outside = tuple(map(add, beside, before))
-    return Loads(
-        inside=inside,
-        cache=cache,
-        beside=beside,
-        before=before,
-        together=tuple(map(add, inside, cache)),
-        outside=outside,
-        outside_high=high,
-        level=len(set(beside)) == len(set(before)) == 1,
-        batched_tokens=serving.max_batched_tokens,
-    )
-
-
 class TermSize(NamedTuple):
     """A term's bytes at the caller's risk, without its words."""
 
@@ -164,50 +110,6 @@ def term_sizes(serving: Serving, stage: Stage, risk: Risk) -> tuple[TermSize, ..
 def sides_of(sizes: tuple[TermSize, ...]) -> Sides:
     """Sizes summed by side."""
     return Sides(*(sum(one.bytes for one in sizes if one.side == side) for side in SIDES))
-
-
-def weight_loads(
-    placement: Placement, engine: Engine, profile: Profile, risk: Risk
-) -> tuple[int, ...]:
-    """Weights of every stage at the caller's risk. [B]"""
-    return tuple(
-        at_risk(weight_amount(placement, engine, profile, stage), risk)
-        for stage in stages_of(placement)
-    )
-
-
-class Heaviest(NamedTuple):
-    """Over all stages, at the caller's risk: those that decide whether a card holds them. [B]
-
-    inside        most inside the budget, cache included
-    whole         most on all sides together
-    outside_high  most outside the budget at the high bound
-    """
-
-    sides: tuple[Sides, ...]
-    inside: int
-    whole: int
-    outside_high: int
-    batched_tokens: int
-
-
-def heaviest(weights: tuple[int, ...], loads: Loads, policy: Policy) -> Heaviest:
-    """The heaviest stages of a question, weights included.
-
-    Where all stages hold the same outside and the policy counts cache and the rest alike, the
-    stage that holds most inside decides alone.
-    """
-    held = list(map(add, weights, loads.together))
-    most = max(held)
-    whole = most + loads.outside[0] if loads.level else max(map(add, held, loads.outside))
-    deciding: Iterable[int] = range(len(held))
-    if loads.level and POLICIES[policy].counts_alike:
-        deciding = (held.index(most),)
-    sides = tuple(
-        Sides(held[i] - loads.cache[i], loads.cache[i], loads.beside[i], loads.before[i])
-        for i in deciding
-    )
-    return Heaviest(sides, most, whole, loads.outside_high, loads.batched_tokens)
 
 
 def summed(stage: Stage, parts: tuple[tuple[str, Amount], ...]) -> Need:

@@ -82,6 +82,7 @@ class Search:
     split_choices: SplitChoices = field(init=False)
     _series: dict[tuple[object, ...], Series] = field(default_factory=dict)
     _bounds: dict[tuple[object, ...], Bound] = field(default_factory=dict)
+    _grounds: dict[int, Ground] = field(default_factory=dict)
     _lightest: int | None = None
 
     def __post_init__(self) -> None:
@@ -101,6 +102,12 @@ class Search:
 
     def ground(self, room: Room) -> Ground:
         """What bounds the ways on a card, with nothing that does not."""
+        found = self._grounds.get(id(room))
+        if found is None:
+            found = self._grounds[id(room)] = self._ground(room)
+        return found
+
+    def _ground(self, room: Room) -> Ground:
         most = 1 if room.is_mig else room.max_cards
         usable = (t for t in self.split_choices.tensor_parallel if t <= room.cards_per_node)
         tensor = max(usable, default=0)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from service.domain.budgets import Offer, largest_share, left_bytes
 from service.domain.candidates import Room
 from service.domain.engine import Engine
-from service.domain.judging import Heaviest, usable_share
+from service.domain.judging import usable_share
+from service.domain.loads import Heaviest
 from service.domain.profiles import Profile
 from service.domain.questions import Split
 from service.domain.serving_terms import default_share, share_varies

@@ -6,14 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from service.domain.candidates import Format
 from service.domain.hardware import Gpu
-from service.domain.judging import (
-    Heaviest,
-    Loads,
-    heaviest,
-    loads_beside_weights,
-    stages_of,
-    weight_loads,
-)
+from service.domain.judging import stages_of
+from service.domain.loads import Heaviest, Loads, heaviest, loads_beside_weights, weight_loads
 from service.domain.profiles import BatchDefaults, Profile
 from service.domain.questions import Placement, Serving, Split
 from service.domain.requests import PlanRequest, ServingWish, Stock
