@@ -42,12 +42,26 @@ class Source:
     group: Callable[[Mapping[str, Any]], str]
     scoreable: Callable[[Mapping[str, Any]], frozenset[str]]
     stranger: Callable[[Mapping[str, Any]], str] = lambda _: ""
+    request: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda line: line["request"]
+
+
+FRAMEWORKS = {"foundry": "llm-foundry"}
+"""Frameworks that a publication is about and its lines do not name."""
+
+
+def training_request(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The request with the publication's framework."""
+    request: dict[str, Any] = line["request"]
+    framework = FRAMEWORKS.get(line["group"])
+    if framework is None:
+        return request
+    return {**request, "workload": {"framework": framework, **request["workload"]}}
 
 
 def training_group(line: Mapping[str, Any]) -> str:
     """Publication, framework and method."""
-    work = line["request"]["workload"]
-    return f"{line['group']}, {work.get('framework', 'not stated')}, {work['method']}"
+    work = training_request(line)["workload"]
+    return f"{line['group']}, {work['framework']}, {work['method']}"
 
 
 def training_values(line: Mapping[str, Any]) -> frozenset[str]:
@@ -73,6 +87,7 @@ SOURCES = (
         group=training_group,
         scoreable=training_values,
         stranger=lambda line: str(line["group"]),
+        request=training_request,
     ),
 )
 
@@ -88,7 +103,7 @@ def cases(folder: Path = MEASUREMENTS) -> Iterator[Case]:
                 yield Case(
                     id=line["id"],
                     group=source.group(line),
-                    request=line["request"],
+                    request=source.request(line),
                     measured=line["measured"],
                     scoreable=source.scoreable(line),
                     notes=line["notes"],
