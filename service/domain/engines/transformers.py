@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
-from service.domain.architecture import Stage
+from service.domain.architecture import Architecture, Stage
 from service.domain.engines.shared import (
     DRAFT_MODEL,
     KV_CACHE,
@@ -16,16 +17,18 @@ from service.domain.engines.shared import (
     weights_form,
 )
 from service.domain.engines.states import RECURRENT_STATE
+from service.domain.feed_forward import MixtureOfExperts
 from service.domain.forms import ACTIVATION_BYTES, EngineModel, TermForm, before
 from service.domain.profiles import TransformersProfile
 from service.domain.questions import Serving
 from service.domain.results import Value
-from service.domain.sums import widths
 from service.domain.units import bytes_of_gib, ceil_div
 
-GATED_COPIES = 3
 HIDDEN_COPIES = 4
-"""Of the feed-forward's width and of the hidden states, alive at the peak of a block."""
+"""Of the hidden states, alive at the peak of a block."""
+
+PLAIN_COPIES, GATED_COPIES, FUSED_COPIES = 2, 3, 4
+"""Of the feed-forward's width: without a gate, with one, and where gate and up are one matrix."""
 
 INDEX_BYTES = 16
 """Token ids, positions and attention mask of one token."""
@@ -46,13 +49,33 @@ def value_bytes(serving: Serving) -> int:
     return max(ACTIVATION_BYTES, serving.precision.bits // 8)
 
 
+@lru_cache(maxsize=2048)
+def block_copies(model: Architecture, *, fused: bool) -> int:
+    """Values a token of the widest feed-forward that live at once.
+
+    x = 2·f without a gate, 3·f with one, 4·f where gate and up are one matrix
+    x = 4·k·f + k·h for experts
+
+    f  width   k  experts a token   h  hidden size: the rows that each expert gathers
+    """
+    found = 0
+    for part in (part for kind in model.layer_kinds for part in kind.feed_forwards):
+        if isinstance(part, MixtureOfExperts):
+            gathered = part.active_experts * (FUSED_COPIES * part.width + model.hidden_size)
+            found = max(found, gathered)
+        else:
+            gated = FUSED_COPIES if fused else GATED_COPIES
+            found = max(found, part.width * (gated if part.gated else PLAIN_COPIES))
+    return found
+
+
 def prefill_peak(serving: Serving) -> int:
     """Peak of the prompt beside weights and cache. [B]
 
-    P = max(e·(3·f + 4·h)·T + 16·T, l·V·T)
+    P = max(e·(x + 4·h)·T + 16·T, l·V·T)
 
-    e  bytes a value   f  width of the feed-forward   h  hidden size   T  tokens of the batch
-    l  bytes a logit of every token, 0 where only the last is computed   V  vocabulary
+    e  bytes a value   x  copies of the feed-forward's width   h  hidden size   T  tokens of the
+    batch   l  bytes a logit of every token, 0 where only the last is computed   V  vocabulary
 
     Holds when:  attention is a flash kernel; all of the context is a prompt.
     Source:      replay of transformers 5.23.0 and torch 2.13.0 on fake tensors: 6f + 8h bytes a
@@ -60,9 +83,9 @@ def prefill_peak(serving: Serving) -> int:
     Checked by:  Llama 3 8B, four prompts of 2,048: 2,048.0 million bytes with the cache; the replay
                  gives 2,047.9.
     """
-    part, tokens = widths(serving.model), prompt_tokens(serving)
-    width = max(part.dense_width, part.experts_per_token * part.expert_width)
-    copies = GATED_COPIES * width + HIDDEN_COPIES * serving.model.hidden_size
+    tokens = prompt_tokens(serving)
+    copies = block_copies(serving.model, fused=serving.model.family in profile_of(serving).fused)
+    copies += HIDDEN_COPIES * serving.model.hidden_size
     block = (copies * value_bytes(serving) + INDEX_BYTES) * tokens
     logits = profile_of(serving).prompt_logits * serving.model.vocabulary_size * tokens
     return max(block, logits)
@@ -134,7 +157,7 @@ TRANSFORMERS = EngineModel(
             name="activations",
             expected=activations,
             values=activation_values,
-            formula="max((3f + 4h) x T x bytes + 16 T, logits of the prompt, copy of the cache)",
+            formula="max((x f + 4h) x T x bytes + 16 T, logits of the prompt, copy of the cache)",
             provenance="derived",
             source="growth",
         ),

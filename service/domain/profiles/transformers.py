@@ -16,9 +16,11 @@ class TransformersProfile(BaseProfile):
 
     growth         what stands twice while a token is added: the whole cache, or one layer's values
     prompt_logits  bytes a logit of every token of the prompt, 0 where only the last is computed
+    fused          families whose gate and up projection are one matrix
     context_gib    CUDA context, libraries and kernels outside the allocator
     """
 
     growth: Growth
     prompt_logits: int
+    fused: tuple[str, ...]
     context_gib: float

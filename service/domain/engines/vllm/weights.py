@@ -44,6 +44,8 @@ def weights(placement: Placement, profile: Profile, stage: Stage) -> int:
         padding,
         (split.tensor, split.expert),
     )
+    if not any(extra):
+        return whole
     return whole + sum(
         extra[index] for index in placement.model.layer_order[stage.start : stage.stop]
     )
