@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-NormForm = Literal["rms", "rms-offset", "rms-late", "layer", "layer-raised", "none"]
+NormForm = Literal["rms", "rms-offset", "rms-late", "layer", "layer-raised", "layer-half", "none"]
 Order = Literal["before", "after", "around", "behind", "parallel", "parallel-two"]
 Activation = Literal["silu", "gelu", "relu", "relu-squared", "gelu-new", "gelu-fast", "quick-gelu"]
 Rotation = Literal["none", "whole", "joined"]
@@ -20,7 +20,8 @@ class BlockForm:
 
     norm     kind of its normalisations: rms-offset applies the weight before it casts
              back, as Gemma and OLMo 2; rms-late multiplies the input itself by the root, as T5;
-             layer is one kernel, layer-raised is written out in fp32, as Cohere
+             layer is one kernel, layer-raised is written out in fp32, as Cohere;
+             layer-half stays in 16 bit under autocast, as Nemotron
     weighted whether the normalisations have weights
     order    norms before each part; after each residual sum (BERT); around each part (Gemma 2);
              behind each part (OLMo 2); parallel parts behind one norm, or behind one each
@@ -45,6 +46,7 @@ class EndsForm:
     head_transform  a dense layer, an activation and a norm before the output matrix (BERT)
     soft_cap        logits pass a tanh
     upcast          logits become fp32 before the loss
+    logit_bias      a bias in the weights' type is added to the logits (BART)
     output_dropout  a dropout behind the last norm
     """
 
@@ -56,4 +58,5 @@ class EndsForm:
     head_transform: bool = False
     soft_cap: bool = False
     upcast: bool = True
+    logit_bias: bool = False
     output_dropout: bool = False

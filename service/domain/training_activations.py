@@ -29,6 +29,12 @@ FP32_BYTES = 4
 HALF_BYTES = 2
 IDS_AND_LABELS_BYTES = 16
 ROTARY_TABLES = 2
+BUCKET_BYTES = 16
+"""Numbers of buckets of both sides, in int64, for every pair of places."""
+CHECKPOINTED_BIASES = 3
+"""Biases that checkpoints hold as inputs: the encoder's, the decoder's, and the zeros of its look
+at the encoder, of which kernels keep the last anyway.
+Source: transformers 5.23 `models/t5/modeling_t5.py`, T5Attention.forward."""
 
 
 def regime_of(run: TrainingRun) -> Regime:
@@ -254,7 +260,25 @@ def around_bytes(run: TrainingRun, regime: Regime) -> int:
 def mask_bytes(run: TrainingRun, regime: Regime) -> int:
     """A mask of s × s for every sequence: of the compute type when eager, of bytes in a window."""
     square = run.tokens * run.sequence_tokens
+    plane = run.sequence_tokens * run.sequence_tokens
+    relative = relative_heads(run)
+    if relative:
+        tables = CHECKPOINTED_BIASES if run.activation_checkpointing != "none" else 1
+        return plane * (tables * relative * regime.other + BUCKET_BYTES)
     if regime.kernel == "eager":
         return square * regime.other
     masked = any(is_masked(run, kind) for kind in run.model.layer_kinds)
     return square if masked else 0
+
+
+def relative_heads(run: TrainingRun) -> int:
+    """Heads of a bias by relative position, 0 where there is none."""
+    return max(
+        (
+            mixer.heads
+            for kind in run.model.layer_kinds
+            for mixer in kind.mixers
+            if isinstance(mixer, Attention) and mixer.relative
+        ),
+        default=0,
+    )

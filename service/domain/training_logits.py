@@ -19,6 +19,8 @@ def logit_widths(run: TrainingRun) -> tuple[float, ...]:
         return copies.single
     if run.model.ends.upcast:
         return copies.half
+    if run.model.ends.logit_bias and regime.autocast:
+        return copies.single
     return copies.autocast_as_is if regime.autocast else copies.half_as_is
 
 

@@ -80,6 +80,7 @@ class Computed:
     recast: bool = False
     head_transform: bool = False
     upcast: bool = True
+    logit_bias: bool = False
 
 
 GPT2 = Computed(
@@ -129,7 +130,7 @@ NEOX = Computed(
 GPTJ = Computed(activation="gelu-new", norm="layer", rotation="joined", eager_only=True)
 COHERE = Computed(norm="layer-raised")
 OLMO2 = Computed(norm="rms-offset", order="behind")
-BART = replace(BERT, head_transform=False)
+BART = replace(BERT, head_transform=False, attention_dropout=False, logit_bias=True)
 MBART = replace(BART, order="before")
 
 COMPUTED: Mapping[str, Computed] = {
@@ -195,7 +196,7 @@ COMPUTED: Mapping[str, Computed] = {
         joined_attention=True,
         eager_only=True,
     ),
-    "nemotron": Computed(activation="relu-squared", norm="layer", rotation="joined"),
+    "nemotron": Computed(activation="relu-squared", norm="layer-half", rotation="joined"),
     "olmo": Computed(norm="layer"),
     "olmo2": OLMO2,
     "olmo3": OLMO2,
@@ -244,6 +245,7 @@ def computed(config: Config, kind: str, facts: Facts) -> Facts:
             output_dropout=dropout and row.relative,
             soft_cap=set_or(config, "final_logit_softcapping", default=row.logit_soft_cap),
             upcast=row.upcast,
+            logit_bias=row.logit_bias,
         ),
     )
 

@@ -83,6 +83,9 @@ class Layers:
             return x
         if form == "layer":
             return self._layer_norm(x, heads)
+        if form == "layer-half":
+            half = self.tape.cast(x, HALF) if self.regime.autocast else x
+            return self.tape.layer_norm(half, tokens(heads))
         if form == "layer-raised":
             return self._raised_layer_norm(x, heads)
         if self.regime.fused:
