@@ -16,7 +16,7 @@ import random
 import sys
 import warnings
 
-from benchmarks.replays.configurations import FAMILIES, drawn
+from benchmarks.replays.configurations import FAMILIES, SLOW, drawn
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--count", type=int, required=True)
-    parser.add_argument("--families", nargs="*", default=sorted(FAMILIES))
+    parser.add_argument("--families", nargs="*", default=sorted(set(FAMILIES) - SLOW))
     chosen = parser.parse_args()
     warnings.filterwarnings("ignore")
     oracle = importlib.import_module("train_oracle")

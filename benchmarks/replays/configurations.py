@@ -239,6 +239,8 @@ FAMILIES: Mapping[str, Callable[[Size], Json]] = {
 EAGER_SHARE, ADAPTED_SHARE, SHARDED_SHARE = 0.2, 0.2, 0.3
 MIXTURES = frozenset({"mixtral", "qwen3_moe", "qwen2_moe", "deepseek_v3"})
 WITHOUT_ATTENTION = frozenset({"mamba"})
+SLOW = frozenset({"mamba"})
+"""Drawn on request only: without its kernels, transformers scans token by token in Python."""
 EAGER_ONLY = frozenset({"gemma2"})
 UNTRAINED_BY_ADAPTERS = MIXTURES | {"bert", "bart", "t5", "mamba"}
 REGIMES = {"bf16": "pure-16bit", "bf16_amp": "amp", "fp32": "fp32"}

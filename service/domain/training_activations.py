@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from service.domain.adapters import ALL_LINEAR, target_names
 from service.domain.architecture import LayerKind, Tower
 from service.domain.feed_forward import MixtureOfExperts
 from service.domain.mixers import Attention
-from service.domain.questions import Lora, TrainingRun
-from service.domain.ranks import rank_part
+from service.domain.questions import Lora, Split, TrainingRun
+from service.domain.ranks import cut, rank_part
 from service.domain.tape import (
     Adapters,
     Kernel,
@@ -161,9 +162,15 @@ def block_part(run: TrainingRun, regime: Regime, kind: LayerKind, hidden_size: i
     walk = block_walk(kind, hidden_size, regime)
     kept = CHECKPOINTED[run.activation_checkpointing](run, regime, kind, hidden_size)
     entry = walk.kept_input.at(run.tokens, run.sequence_tokens)
-    whole = elements(kind.tensors())
-    held = sum(rank_part(tensor, run.split).elements for tensor in kind.tensors())
+    held, whole = held_of_block(kind, cut(run.split))
     return part(run, walk, kept, again=entry if kept is not None else 0).of_rank(held, whole)
+
+
+@lru_cache(maxsize=4096)
+def held_of_block(kind: LayerKind, split: Split) -> tuple[int, int]:
+    """Elements of a block on one rank, and in all."""
+    tensors = kind.tensors()
+    return sum(rank_part(tensor, split).elements for tensor in tensors), elements(tensors)
 
 
 def _all_of_it(run: TrainingRun, regime: Regime, kind: LayerKind, hidden_size: int) -> None:

@@ -178,36 +178,33 @@ def dequantization_bytes(run: TrainingRun) -> int:
     return 2 * max(packed, default=0)
 
 
-def phase(run: TrainingRun, name: Phase, found: Moment, waiting: int) -> tuple[Phase, Bytes]:
-    """A phase with all that is alive in it, the micro-batches that wait for their backward too."""
-    return name, {
-        **steady(run),
-        "gradients": found.gradients,
-        "activations": found.activations + waiting,
-        "logits": found.logits,
-        "sharding_buffers": sharding_buffer_bytes(run, name),
-        "dequantization": dequantization_bytes(run) if name != "root-gradient" else 0,
-    }
-
-
-def optimizer_phase(run: TrainingRun) -> tuple[Phase, Bytes]:
-    """Gradients complete, the optimizer steps."""
-    return "optimizer", {
-        **steady(run),
+def phases(run: TrainingRun) -> tuple[tuple[Phase, Bytes], ...]:
+    """All phases of a step in their order, with all that is alive in each."""
+    found, standing = parts(run), steady(run)
+    waiting, unpacked = waiting_share_bytes(run, found.kept), dequantization_bytes(run)
+    moments: tuple[tuple[Phase, Moment, int], ...] = (
+        ("loss", max(loss_moments(run, found), key=lambda moment: moment.total), unpacked),
+        ("backward", block_moments(run, found), unpacked),
+        ("root-gradient", front_moment(run, found), 0),
+    )
+    stepping: Bytes = {
+        **standing,
         "gradients": gradients_on_card(run),
         "optimizer_workspace": workspace_on_card(run),
         "sharding_buffers": sharding_buffer_bytes(run, "optimizer"),
     }
-
-
-def phases(run: TrainingRun) -> tuple[tuple[Phase, Bytes], ...]:
-    """All phases of a step in their order."""
-    found = parts(run)
-    waiting = waiting_share_bytes(run, found.kept)
-    loss = max(loss_moments(run, found), key=lambda moment: moment.total)
-    return (
-        phase(run, "loss", loss, waiting),
-        phase(run, "backward", block_moments(run, found), waiting),
-        phase(run, "root-gradient", front_moment(run, found), waiting),
-        optimizer_phase(run),
+    walked: tuple[tuple[Phase, Bytes], ...] = tuple(
+        (
+            name,
+            {
+                **standing,
+                "gradients": moment.gradients,
+                "activations": moment.activations + waiting,
+                "logits": moment.logits,
+                "sharding_buffers": sharding_buffer_bytes(run, name),
+                "dequantization": dequantized,
+            },
+        )
+        for name, moment, dequantized in moments
     )
+    return (*walked, ("optimizer", stepping))
