@@ -12,10 +12,9 @@ from pathlib import Path
 
 from flask import Flask, Response, g, request
 
-from service.api import errors
+from service.api import catalog_routes, errors, routes
 from service.api.body import MAX_HEADER_BODY_BYTES
 from service.api.build import Catalogs
-from service.api.routes import BLUEPRINT
 from service.catalog.engines import load_engines, load_frameworks
 from service.catalog.errors import CatalogError
 from service.catalog.files.gguf_config import load_gguf_table
@@ -150,5 +149,6 @@ def create_app(hub: Hub | None = None) -> Flask:
     app.before_request(answer_head)
     app.after_request(add_headers)
     errors.register(app)
-    app.register_blueprint(BLUEPRINT)
+    app.register_blueprint(routes.BLUEPRINT)
+    app.register_blueprint(catalog_routes.BLUEPRINT)
     return app

@@ -1,4 +1,4 @@
-"""What the tests share: the service over the real data."""
+"""What the tests share: the service over the real data, every answer held to openapi.yaml."""
 
 import pytest
 from flask import Flask
@@ -6,11 +6,14 @@ from flask.testing import FlaskClient
 
 from service.api.build import Catalogs
 from service.app import create_app
+from tests.support.contract import CheckedClient
 
 
 @pytest.fixture(scope="session")
 def app() -> Flask:
-    return create_app()
+    made = create_app()
+    made.test_client_class = CheckedClient
+    return made
 
 
 @pytest.fixture

@@ -26,6 +26,8 @@ def json_body(request: Request) -> Any:
     """
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("send application/json")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("send the body without a Content-Encoding")
     raw = request.get_data(cache=False)
     refuse_size(raw)
     return parsed(raw)

@@ -91,12 +91,7 @@ def draft(catalogs: Catalogs, value: Any) -> ModelFacts | Literal["mtp"] | None:
         return None
     if value == OWN_LAYERS:
         return OWN_LAYERS
-    name = value.get("id") if isinstance(value, dict) and set(value) == {"id"} else value
-    if not isinstance(name, str) or not name:
-        raise InvalidRequest(
-            "workload.draft_model", 'must be "mtp", the name of a model, or {"id": its name}'
-        )
-    return model_facts(catalogs, {"id": name})
+    return model_facts(catalogs, value if isinstance(value, dict) else {"id": value})
 
 
 def serving_wish(catalogs: Catalogs, workload: Body) -> ServingWish:
@@ -124,8 +119,6 @@ def lora_wish(catalogs: Catalogs, body: Body | None) -> LoraWish | None:
     if body is None:
         return None
     targets, precision = body.get("targets"), body.get("precision")
-    if isinstance(targets, str):
-        targets = [target.strip() for target in targets.split(",")]
     return LoraWish(
         rank=body.get("rank"),
         targets=tuple(targets) if targets else None,

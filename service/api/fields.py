@@ -102,3 +102,11 @@ def parameter_count(value: object) -> int:
     if number is None or not 1 <= number <= MAX_PARAMETERS:
         raise ValidationError('A count such as 8000000000 or "8B", at most 10^15.')
     return number
+
+
+class Count(fields.Field[Any]):
+    """A number of parameters: 8000000000 or "8B"."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
+        del attr, data, kwargs
+        return parameter_count(value)

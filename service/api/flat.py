@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 from marshmallow import ValidationError
@@ -108,22 +109,25 @@ PLAN_PLACES: Mapping[str, Place] = {
     "max_power_watts": (("limits", "max_power_watts"), number),
     "objective": (("objective",), word),
     "limit": (("limit",), whole),
+    "explain": (("explain",), flag),
 }
 
 
-def flat_body(query: MultiDict[str, str], places: Mapping[str, Place]) -> dict[str, Any]:
-    """The body that a query string stands for; `kind` is inference where it is not given.
+def flat_body(
+    query: MultiDict[str, str],
+    places: Mapping[str, Place],
+    aliases: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """The body that a query string stands for.
 
     Raises: ValidationError for unknown, repeated, empty or overlong parameters.
     """
-    body: dict[str, Any] = {"workload": {"kind": "inference"}}
+    body: dict[str, Any] = {}
     seen: set[str] = set()
     for given, values in query.lists():
-        name = ALIASES.get(given, given)
+        name = aliases.get(given, given)
         if name not in places:
-            near = get_close_matches(given[:100], [*places, *ALIASES], n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise ValidationError({given[:100]: [f"Unknown parameter.{hint}"]})
+            raise ValidationError({given[:100]: [unknown(given, [*places, *aliases])]})
         if len(values) > 1 or name in seen:
             raise ValidationError({given: ["Given more than once; separate lists by commas."]})
         if not values[0] or len(values[0]) > MAX_VALUE or "\0" in values[0]:
@@ -131,8 +135,6 @@ def flat_body(query: MultiDict[str, str], places: Mapping[str, Place]) -> dict[s
         seen.add(name)
         path, read = places[name]
         _put(body, path, read(values[0]))
-    if "keep" in body:
-        body["quantization"] = _policy(body.pop("keep"), body.get("quantization"))
     return body
 
 
@@ -140,6 +142,22 @@ def _policy(keep: list[str], base: Any) -> dict[str, Any]:
     if base is None:
         raise ValidationError({"keep": ["Give quantization too: keep says what of it stays."]})
     return {"base": base, "keep": keep}
+
+
+def question_body(query: MultiDict[str, str], places: Mapping[str, Place]) -> dict[str, Any]:
+    """The body of an estimate or a plan; `kind` is inference where it is not given."""
+    body = flat_body(query, places, ALIASES)
+    if "keep" in body:
+        body["quantization"] = _policy(body.pop("keep"), body.get("quantization"))
+    return {**body, "workload": {"kind": "inference", **body.get("workload", {})}}
+
+
+def unknown(given: str, known: list[str]) -> str:
+    """What to say of a parameter that does not exist."""
+    near = get_close_matches(given[:100], known, n=1)
+    if near:
+        return f"Unknown parameter. Did you mean {near[0]}?"
+    return f"Unknown parameter. Known: {', '.join(known)}." if known else "Takes no parameters."
 
 
 def _put(body: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from service.api.fields import Strict, Text, Word, parameter_count
+from service.api.fields import Count, Strict, Text, Word
 from service.catalog.families import architecture
 from service.catalog.files.gguf_config import GgufTable
 from service.catalog.files.models import gguf_model, safetensors_model
@@ -46,7 +46,7 @@ class ModelObjectSchema(Strict):
     id = Text()
     config = fields.Dict(keys=fields.String())
     name = Text()
-    parameters = fields.Raw()
+    parameters = Count()
     safetensors_index = fields.Dict(keys=fields.String())
     gguf_header = Base64()
     assume_architecture = Word("decoder")
@@ -63,11 +63,6 @@ class ModelObjectSchema(Strict):
             )
         if "assume_architecture" in data and given != ["config"]:
             raise ValidationError("Stands beside a config alone.", "assume_architecture")
-        if "parameters" in data:
-            try:
-                data["parameters"] = parameter_count(data["parameters"])
-            except ValidationError as error:
-                raise ValidationError(error.messages, "parameters") from error
 
 
 MODEL = ModelObjectSchema()

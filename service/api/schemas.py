@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from service.api.fields import Flag, Number, Strict, Text, Whole, Word
+from service.api.fields import MAX_TEXT, Flag, Number, Strict, Text, Whole, Word
 from service.api.model import Model
 from service.api.quantization import QuantizationChoice
 
@@ -23,11 +23,31 @@ SHARDING = ("none", "ddp", "zero-1", "zero-2", "zero-3", "fsdp", "fsdp-no-reshar
 OFFLOAD = ("none", "optimizer", "all")
 
 
+def is_list_of_names(value: Any) -> bool:
+    """Whether a value is a list of short texts, not empty and not too long."""
+    return (
+        isinstance(value, list)
+        and 0 < len(value) <= MAX_LIST
+        and all(isinstance(name, str) and 0 < len(name) <= MAX_TEXT for name in value)
+    )
+
+
 class LoraAdaptersSchema(Strict):
     """Adapters that a server keeps loaded."""
 
     count = Whole(1, 10_000, required=True)
     rank = Whole(1, 4096, required=True)
+
+
+class Draft(fields.Field[Any]):
+    """What drafts tokens: "mtp" for the model's own layers, a model's name, or {"id": name}."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        del attr, data, kwargs
+        name = value["id"] if isinstance(value, dict) and set(value) == {"id"} else value
+        if not is_list_of_names([name]):
+            raise ValidationError('"mtp", a model\'s name, or {"id": its name}.')
+        return value
 
 
 class InferenceSchema(Strict):
@@ -45,29 +65,29 @@ class InferenceSchema(Strict):
     cuda_graphs = Flag(allow_none=True)
     flash_attention = Flag(allow_none=True)
     lora_adapters = fields.Nested(LoraAdaptersSchema, allow_none=True)
-    draft_model = fields.Raw(allow_none=True)
+    draft_model = Draft(allow_none=True)
     allow_context_beyond_limit = Flag()
+
+
+class Targets(fields.Field[Any]):
+    """Modules that get adapters: a name, several separated by commas, or a list of names."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[str]:
+        del attr, data, kwargs
+        found = value.split(",") if isinstance(value, str) else value
+        if not is_list_of_names(found):
+            raise ValidationError('"all-linear", "attention", "q,v" or a list of module names.')
+        return [name.strip() for name in found]
 
 
 class LoraSchema(Strict):
     """Adapters that are trained."""
 
     rank = Whole(1, 65_536)
-    targets = fields.Raw()
+    targets = Targets()
     precision = Text()
     dora = Flag()
     fp32_residual = Flag()
-
-    @validates_schema
-    def targets_are_names(self, data: dict[str, Any], **_: Any) -> None:
-        """A name, several separated by commas, or a list of names."""
-        value = data.get("targets")
-        if value is None:
-            return
-        names = value.split(",") if isinstance(value, str) else value
-        good = isinstance(names, list) and 0 < len(names) <= MAX_LIST
-        if not good or not all(isinstance(n, str) and 0 < len(n) <= MAX_LIST for n in names):
-            raise ValidationError('"all-linear", "attention", "q,v" or module names.', "targets")
 
 
 class CompanionSchema(Strict):
@@ -190,10 +210,23 @@ def words(*allowed: str) -> fields.List[Any]:
     return fields.List(Word(*allowed), validate=validate.Length(min=1, max=len(allowed)))
 
 
+class Cards(fields.Field[Any]):
+    """Cards that a plan may use: a list of names, or an object with a vendor."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        del attr, data, kwargs
+        vendor = isinstance(value, dict) and set(value) == {"vendor"}
+        if vendor and is_list_of_names([value["vendor"]]):
+            return value
+        if not is_list_of_names(value):
+            raise ValidationError('A list of names, or {"vendor": "nvidia"}.')
+        return value
+
+
 class ChoicesSchema(Strict):
     """What a plan may vary."""
 
-    gpus = fields.Raw()
+    gpus = Cards()
     quantizations = fields.List(QuantizationChoice(), validate=validate.Length(min=1, max=MAX_LIST))
     kv_cache_precisions = names()
     tensor_parallel = degrees()
@@ -206,17 +239,6 @@ class ChoicesSchema(Strict):
     micro_batch_size = fields.List(
         Whole(1, MAX_SEQUENCES), validate=validate.Length(min=1, max=MAX_CHOICES)
     )
-
-    @validates_schema
-    def gpus_are_named(self, data: dict[str, Any], **_: Any) -> None:
-        """A list of names, or an object with a vendor."""
-        value = data.get("gpus", [" "])
-        vendor = isinstance(value, dict) and set(value) == {"vendor"}
-        if vendor and isinstance(value["vendor"], str):
-            return
-        listed = isinstance(value, list) and 0 < len(value) <= MAX_LIST
-        if not listed or not all(isinstance(n, str) and n for n in value):
-            raise ValidationError('A list of names, or {"vendor": "nvidia"}.', "gpus")
 
 
 class LimitsSchema(Strict):

@@ -103,7 +103,7 @@ def proof(
             forms = iter([smallest] if smallest else [])
         rows += [shortfall(search, cards, form, count) for form, count in forms]
         rows += refusals(cards) if complete or cards is own else ()
-    return tuple(rows)
+    return tuple(row for row in rows if row.short_by_bytes >= 0)
 
 
 def preferable(best: Arrangement, cards: CardClass) -> Iterator[tuple[Format, int]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
 from service.domain.architecture import Architecture, Tower
 from service.domain.engine import Engine
+from service.domain.footprint import Footprint
 from service.domain.hardware import Gpu
 from service.domain.optimizer import Optimizer
 from service.domain.precision import Quantization, Rule
+from service.domain.results import ModelFacts
 from service.domain.sums import cache_rows, cached_elements_per_token, state_bytes
 from service.domain.tensors import elements
 from service.domain.units import bytes_of_bits
@@ -78,6 +81,14 @@ def model_view(model: Architecture) -> dict[str, Any]:
         "output": model.output,
         "encoders": [tower_view(tower) for tower in model.towers],
         "notes": list(model.notes),
+    }
+
+
+def footprint_view(model: ModelFacts, rows: Iterable[Footprint]) -> dict[str, Any]:
+    """The table that Accelerate's calculator prints, from exact counts."""
+    return {
+        "model": {"name": model.name, "parameters": model.architecture.parameters},
+        "footprints": [asdict(row) for row in rows],
     }
 
 

@@ -1,0 +1,74 @@
+"""Answers: the catalogs in use, forms by `Accept`, ETags and 304."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, current_app, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import NotAcceptable
+
+from service.api.build import Catalogs
+from service.api.flat import unknown
+from service.presentation.rendering import RENDERERS, Report, json_text
+
+JSON = "application/json"
+
+
+def catalogs() -> Catalogs:
+    """The catalogs in use."""
+    found: Catalogs = current_app.extensions["catalogs"]
+    return found
+
+
+def versions() -> dict[str, str]:
+    """What produced an answer."""
+    return {
+        "service_version": current_app.config["SERVICE_VERSION"],
+        "catalog_version": catalogs().version,
+    }
+
+
+def refuse_parameters() -> None:
+    """Refuse a query string where nothing would read it.
+
+    Raises: ValidationError naming each parameter.
+    """
+    if request.args:
+        raise ValidationError({name[:100]: [unknown(name, [])] for name in request.args})
+
+
+def accepted(kinds: list[str]) -> str:
+    """The form that the caller likes best; the first where nothing is said.
+
+    Raises: 406 with the forms that exist.
+    """
+    wanted = request.accept_mimetypes
+    kind = wanted.best_match(kinds) if wanted else kinds[0]
+    if kind is None:
+        raise NotAcceptable(f"this answer comes as {', '.join(kinds)}")
+    return kind
+
+
+def rendered(report: Report) -> Response:
+    """A report in the form that the caller accepts."""
+    kind = accepted(list(RENDERERS))
+    return tagged(RENDERERS[kind](report), kind)
+
+
+def json_answer(data: Mapping[str, Any]) -> Response:
+    """Data with its versions, as JSON only."""
+    return tagged(json_text({**data, **versions()}), accepted([JSON]))
+
+
+def tagged(text: str, kind: str) -> Response:
+    """An answer with its ETag, and 304 where the caller has it already."""
+    answer = Response(text, content_type=f"{kind}; charset=utf-8")
+    answer.set_etag(hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
+    answer.headers["Vary"] = "Accept"
+    answer.headers["Cache-Control"] = "private, max-age=60"
+    if request.method in {"GET", "HEAD"}:
+        answer.make_conditional(request)
+    return answer
