@@ -12,19 +12,22 @@ FEW = 5
 """With fewer readings the engine's own stated range is kept."""
 
 TAIL = 0.05
+TRAINING = "training"
 Range = Mapping[str, float]
 
 
 def range_of(rows: Sequence[Residual]) -> Range:
     """The narrower of two ranges that hold nine of ten readings: by share, or by GiB.
 
-    low ≤ 0 ≤ high. With few readings the quantiles are the extremes.
+    low ≤ 0 ≤ high. With few readings the quantiles are the extremes. Readings of whole training
+    runs span orders of size: a range in GiB would say nothing of the small ones.
     """
     shares = [row.measured / row.expected - 1 for row in rows if row.expected]
     gibs = [(row.measured - row.expected) / GIB for row in rows]
     by_share, by_gib = tails(shares), tails(gibs)
     mean_gib = sum(row.expected for row in rows) / len(rows) / GIB
-    if (by_share[1] - by_share[0]) * mean_gib < by_gib[1] - by_gib[0]:
+    whole_run = rows[0].engine == TRAINING
+    if whole_run or (by_share[1] - by_share[0]) * mean_gib < by_gib[1] - by_gib[0]:
         return {"low_share": rounded(by_share[0]), "high_share": rounded(by_share[1])}
     return {"low_gib": rounded(by_gib[0]), "high_gib": rounded(by_gib[1])}
 
