@@ -12,18 +12,17 @@ from service.api.build import (
     Catalogs,
     cache,
     model_facts,
-    one_gpu,
     one_of,
     quantization,
     wish,
 )
+from service.api.inventory_build import inventory
 from service.domain.costs import CostRules
 from service.domain.errors import InvalidRequest
 from service.domain.hardware import Gpu, Price, PriceKind
 from service.domain.physics import Efficiency
-from service.domain.requests import Choices, PlanLimits, PlanRequest, Pool, TargetWish
+from service.domain.requests import Choices, PlanLimits, PlanRequest, TargetWish
 from service.domain.results import ModelFacts
-from service.domain.units import bytes_of_gib
 
 TRAINING_CHOICES = (
     "methods", "activation_checkpointing", "sharding", "offload", "micro_batch_size",
@@ -65,23 +64,6 @@ def choices(catalogs: Catalogs, model: ModelFacts, body: Body) -> Choices:
     )
 
 
-def pool(catalogs: Catalogs, body: Body, index: int) -> Pool:
-    """One row of an inventory."""
-    free = body.get("free_memory_gib")
-    gpu = one_gpu(catalogs, body["gpu"], f"inventory.{index}.gpu")
-    free_bytes = bytes_of_gib(free) if free else None
-    if free_bytes is not None and free_bytes > gpu.memory_bytes:
-        raise InvalidRequest(
-            f"inventory.{index}.free_memory_gib", f"{gpu.id} has {gpu.memory_bytes} bytes in all"
-        )
-    return Pool(
-        gpu=gpu,
-        nodes=body["nodes"],
-        cards_per_node=body["cards_per_node"],
-        free_memory_bytes=free_bytes,
-    )
-
-
 def target_wish(body: Body) -> TargetWish:
     """Speed that a plan has to allow."""
     granted = body.get("efficiency")
@@ -116,7 +98,6 @@ def repriced(catalogs: Catalogs, body: Mapping[str, Body]) -> dict[str, Gpu]:
 def plan_request(catalogs: Catalogs, body: Body) -> PlanRequest:
     """A plan's body."""
     precision, model = body.get("precision"), model_facts(catalogs, body["model"])
-    rows = body.get("inventory", ())
     return PlanRequest(
         model=model,
         precision=catalogs.precisions.pick(precision) if precision else None,
@@ -124,7 +105,7 @@ def plan_request(catalogs: Catalogs, body: Body) -> PlanRequest:
         workload=wish(catalogs, body["workload"]),
         choices=choices(catalogs, model, body.get("choices", {})),
         limits=PlanLimits(**body.get("limits", {})),
-        inventory=tuple(pool(catalogs, row, index) for index, row in enumerate(rows)),
+        inventory=inventory(catalogs, body.get("inventory", ())),
         objective=body.get("objective", "fewest-cards"),
         risk=body.get("risk", "high"),
         limit=body.get("limit", 10),

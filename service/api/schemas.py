@@ -14,6 +14,7 @@ MAX_TOKENS = 1 << 31
 MAX_SEQUENCES = 1_000_000
 MAX_CARDS = 65_536
 MAX_LIST = 300
+MAX_ROWS = 128
 MAX_CHOICES = 16
 MAX_COMPANIONS = 8
 MAX_GIB = 1_000_000
@@ -260,6 +261,19 @@ class PoolSchema(Strict):
     nodes = Whole(1, MAX_CARDS, required=True)
     cards_per_node = Whole(1, 1024, required=True)
     free_memory_gib = Number(0.1, MAX_GIB, allow_none=True)
+    name = Text()
+    node_names = names()
+
+    @validates_schema
+    def names_every_node(self, data: dict[str, Any], **_: Any) -> None:
+        """As many different names as nodes."""
+        listed = data.get("node_names")
+        if listed is None:
+            return
+        if "name" in data:
+            raise ValidationError("Give name or node_names, not both.", "node_names")
+        if len(listed) != data["nodes"] or len(set(listed)) != len(listed):
+            raise ValidationError(f"{data['nodes']} different names, one a node.", "node_names")
 
 
 class EfficiencySchema(Strict):
@@ -316,7 +330,9 @@ class PlanSchema(Strict):
     price_overrides = fields.Dict(
         keys=Text(), values=fields.Nested(PriceSchema), validate=validate.Length(max=MAX_LIST)
     )
-    inventory = fields.List(fields.Nested(PoolSchema), validate=validate.Length(min=1, max=64))
+    inventory = fields.List(
+        fields.Nested(PoolSchema), validate=validate.Length(min=1, max=MAX_ROWS)
+    )
     objective = Word(
         "fewest-cards", "lowest-cost", "lowest-power", "highest-quality", "least-memory"
     )

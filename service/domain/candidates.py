@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from service.domain.architecture import Architecture, counts
 from service.domain.engine import CachePrecision, Path
 from service.domain.hardware import Gpu
+from service.domain.inventory import repriced_rows, stocked
+from service.domain.nodes import Shape, bounded_shape, cards_in
 from service.domain.precision import Precision, Quantization
 from service.domain.profiles import BatchDefaults
 from service.domain.requests import PlanLimits, PlanRequest, Pool, ServingWish, Stock
@@ -54,13 +56,22 @@ class Room:
 
     memory_bytes: int
     total_bytes: int
-    cards_per_node: int
-    max_nodes: int
+    shape: Shape
     max_cards: int
     is_mig: bool
     hardware: str | None
     batch: BatchDefaults
     fast_as: Gpu | None = None
+
+    @property
+    def cards_per_node(self) -> int:
+        """Cards of the largest node."""
+        return self.shape[0][0]
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the number of nodes is bounded."""
+        return sum(nodes for _, nodes in self.shape) < UNBOUNDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +97,8 @@ def pools(request: PlanRequest, stock: Stock) -> tuple[Pool, ...]:
     allowed, priced = request.choices.gpus, request.repriced
     if request.inventory:
         ids = {gpu.id for gpu in allowed} if allowed else None
-        rows = (p for p in request.inventory if ids is None or p.gpu.id in ids)
-        return tuple(replace(row, gpu=priced.get(row.gpu.id, row.gpu)) for row in rows)
+        rows = tuple(row for row in request.inventory if ids is None or row.gpu.id in ids)
+        return stocked(repriced_rows(rows, priced))
     gpus = allowed or tuple(gpu for gpu in stock.gpus.values() if gpu.availability in AVAILABLE)
     return tuple(unbounded_pool(priced.get(gpu.id, gpu)) for gpu in gpus)
 
@@ -96,7 +107,7 @@ def pools(request: PlanRequest, stock: Stock) -> tuple[Pool, ...]:
 def unbounded_pool(gpu: Gpu) -> Pool:
     """As many cards of a kind as wanted, in nodes as they are sold."""
     per_node = gpu.cards_per_node or DEFAULT_CARDS_PER_NODE
-    return Pool(gpu=gpu, nodes=UNBOUNDED, cards_per_node=per_node)
+    return Pool(gpu=gpu, shape=((per_node, UNBOUNDED),))
 
 
 def packs_anything(model: Architecture, quantization: Quantization) -> bool:
@@ -157,11 +168,10 @@ def runnable_precision(
     return None
 
 
-def bounded(pool: Pool, limits: PlanLimits) -> tuple[int, int, int]:
-    """Cards a node, nodes, and cards in all that pool and limits allow."""
-    per_node = min(pool.cards_per_node, limits.max_cards_per_node or UNBOUNDED)
-    nodes = min(pool.nodes, limits.max_nodes or UNBOUNDED)
-    cards = min(limits.max_cards or DEFAULT_MAX_CARDS, per_node * nodes)
+def bounded(pool: Pool, limits: PlanLimits) -> tuple[Shape, int]:
+    """Nodes, and cards in all, that pool and limits allow."""
+    shape = bounded_shape(pool.shape, limits.max_cards_per_node, limits.max_nodes)
+    cards = min(limits.max_cards or DEFAULT_MAX_CARDS, cards_in(shape))
     gpu = pool.gpu
     if limits.max_hourly_usd is not None:
         hourly = gpu.hourly_usd
@@ -169,7 +179,7 @@ def bounded(pool: Pool, limits: PlanLimits) -> tuple[int, int, int]:
     if limits.max_power_watts is not None:
         watts = gpu.tdp_watts
         cards = min(cards, int(limits.max_power_watts / watts) if watts else 0)
-    return per_node, nodes, cards
+    return shape, cards
 
 
 def room_of(
@@ -177,13 +187,12 @@ def room_of(
 ) -> Room:
     """What decides how many cards of a pool are needed."""
     gpu = pool.gpu
-    per_node, nodes, cards = bounded(pool, limits)
+    shape, cards = bounded(pool, limits)
     profile = wish.engine.profile(wish.engine_version)
     return Room(
         memory_bytes=pool.free_memory_bytes or gpu.planning_bytes,
         total_bytes=gpu.memory_bytes,
-        cards_per_node=per_node,
-        max_nodes=nodes,
+        shape=shape,
         max_cards=cards,
         is_mig=gpu.is_mig,
         hardware=hardware_class(wish.engine, gpu),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from service.domain.costs import cost
+from service.domain.inventory import taken
 from service.domain.judging import (
     serving_budget,
     serving_offer,
@@ -59,6 +60,7 @@ def option(search: Search, arrangement: Arrangement) -> Option:
         short_by_bytes=max(0, -fit.headroom_bytes),
         cost=cost(pool.gpu, split.cards, fit.nodes, search.request.costs or search.stock.costs),
         throughput=search.speed.of(serving, pool.gpu, form.path),
+        placement=taken(pool, split.cards, split.tensor, fit.room.cards_per_node),
     )
 
 

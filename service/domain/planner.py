@@ -57,6 +57,8 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
         for form in cards.formats
         if (fit := search.fewest(cards, form)) is not None
     ]
+    if request.inventory:
+        fits = undominated(fits)
     order = ranked(request.objective, fits, request.limit + 1)
     best = order[0] if order else None
     missed = None if best else nearest_miss(search, classes)
@@ -78,6 +80,21 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
         warnings=plan_cautions(search, best) if best else (),
         evaluated=search.workload.evaluated,
     )
+
+
+def undominated(fits: list[Fit]) -> list[Fit]:
+    """Of one kind of card at several amounts of free memory only what takes fewer or less."""
+    kept: list[Fit] = []
+    for fit in sorted(fits, key=lambda one: one.room.memory_bytes):
+        gpus = {pool.gpu.id for pool in fit.cards.pools}
+        if not any(
+            one.format == fit.format
+            and one.split.cards <= fit.split.cards
+            and gpus <= {pool.gpu.id for pool in one.cards.pools}
+            for one in kept
+        ):
+            kept.append(fit)
+    return kept
 
 
 def shown_options(search: Search, order: list[Arrangement]) -> list[Option]:
@@ -128,19 +145,17 @@ def settled(
 
 def matrix(classes: tuple[CardClass, ...], fits: list[Fit]) -> tuple[MatrixRow, ...]:
     """Fewest cards of every card × quantization; None where no number of them does."""
-    rows: dict[int, dict[str, int | None]] = {}
+    kinds = {id(cards): tuple(pool.gpu.id for pool in cards.pools) for cards in classes}
+    rows: dict[tuple[str, ...], dict[str, int | None]] = {}
     for cards in classes:
         names = [form.quantization.id for form in cards.formats]
         names += [refusal.quantization for refusal in cards.refusals]
-        rows[id(cards)] = dict.fromkeys(names)
+        rows.setdefault(kinds[id(cards)], {}).update(dict.fromkeys(names))
     for fit in fits:
-        row, name = rows[id(fit.cards)], fit.format.quantization.id
+        row, name = rows[kinds[id(fit.cards)]], fit.format.quantization.id
         held = row[name]
         row[name] = fit.split.cards if held is None else min(held, fit.split.cards)
-    return tuple(
-        MatrixRow(gpus=tuple(pool.gpu.id for pool in cards.pools), cards=rows[id(cards)])
-        for cards in classes
-    )
+    return tuple(MatrixRow(gpus=gpus, cards=cards) for gpus, cards in rows.items())
 
 
 def advice(search: Search, best: Arrangement) -> tuple[Advice, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from service.domain.candidates import UNBOUNDED, CardClass, Format
+from service.domain.candidates import CardClass, Format
 from service.domain.judging import budget_bytes_of, sides_of, stages_of, term_sizes
 from service.domain.ranking import cost
 from service.domain.results import Reason, Rejection
 from service.domain.search import Arrangement, Fit, Search
 from service.domain.units import GIB
+from service.domain.ways import Ground, divisible_splits
 
 NEAREST = 8
 """Counts of cards that are tried when nothing fits: the largest that can be split."""
@@ -51,6 +52,14 @@ def memory_rejection(search: Search, fit: Fit) -> Rejection:
     )
 
 
+def divides(search: Search, form: Format, count: int) -> bool:
+    """Whether some split takes exactly so many cards, were nodes large enough."""
+    model = search.request.model.architecture
+    splits = divisible_splits(model, form.quantization, search.split_choices)
+    most = search.most_replicas(Ground(max_tensor=count, max_cards=count))
+    return any(count % split.ranks == 0 and count // split.ranks <= most for split in splits)
+
+
 def others(cards: CardClass) -> tuple[str, ...]:
     """Further cards for which the same holds."""
     return tuple(pool.gpu.id for pool in cards.pools[1:])
@@ -61,11 +70,17 @@ def shortfall(search: Search, cards: CardClass, form: Format, count: int) -> Rej
     nearest = search.nearest(cards, form, count)
     if nearest is not None and nearest.headroom_bytes < 0:
         return memory_rejection(search, nearest)
-    ways = "within the limits" if cards.room.max_nodes < UNBOUNDED else "of the model"
+    ways = "within the limits" if cards.room.is_counted else "of the model"
     message = f"no split {ways} takes exactly {count} cards"
     reason: Reason = "indivisible"
-    if count > cards.room.max_cards:
+    free = sum(node.cards for node in cards.pools[0].nodes)
+    if 0 < free < count:
+        reason, message = "inventory", f"only {free} such cards are free"
+    elif count > cards.room.max_cards:
         reason, message = "limit", f"only {cards.room.max_cards} cards may be used"
+    elif nearest is None and free and divides(search, form, count):
+        reason = "inventory"
+        message = f"the free nodes do not hold {count} cards in groups that the model divides into"
     elif nearest is not None:
         missed = search.missed_target(cards, form, nearest.split)
         reason, message = "limit", f"it fits, but not fast enough: {missed}"

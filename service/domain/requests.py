@@ -10,6 +10,7 @@ from service.domain.costs import CostRules
 from service.domain.engine import CachePrecision, Engine
 from service.domain.framework import Framework
 from service.domain.hardware import Gpu
+from service.domain.nodes import Node, Shape
 from service.domain.optimizer import Optimizer
 from service.domain.physics import Efficiency, Physics
 from service.domain.precision import Precision, Quantization
@@ -160,12 +161,25 @@ class PlanLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
-    """Cards of one kind that are really there."""
+class NodeRow:
+    """A row of an inventory: nodes by name with as many free cards of a kind on each."""
 
     gpu: Gpu
-    nodes: int
+    names: tuple[str, ...]
     cards_per_node: int
+    free_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Cards of one kind with at least as much free memory, on nodes of any size.
+
+    nodes  those of an inventory by name; empty where as many are bought as wanted
+    """
+
+    gpu: Gpu
+    shape: Shape
+    nodes: tuple[Node, ...] = ()
     free_memory_bytes: int | None = None
 
 
@@ -191,7 +205,7 @@ class PlanRequest:
     workload: Wish
     choices: Choices = field(default_factory=Choices)
     limits: PlanLimits = field(default_factory=PlanLimits)
-    inventory: tuple[Pool, ...] = ()
+    inventory: tuple[NodeRow, ...] = ()
     objective: Objective = "fewest-cards"
     risk: Risk = "high"
     limit: int = 10

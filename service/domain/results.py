@@ -10,6 +10,7 @@ from typing import Literal
 from service.domain.architecture import Architecture
 from service.domain.costs import Cost
 from service.domain.hardware import Gpu
+from service.domain.nodes import Taken
 from service.domain.physics import Throughput
 
 Provenance = Literal["exact", "derived", "calibrated", "assumed"]
@@ -254,6 +255,7 @@ class Option:
     short_by_bytes: int = 0
     throughput: Throughput | None = None
     cost: Cost | None = None
+    placement: tuple[Taken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

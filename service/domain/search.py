@@ -35,7 +35,7 @@ class Fit:
     @property
     def nodes(self) -> int:
         """Nodes that the replicas take."""
-        return nodes_of(self.split, self.room.cards_per_node)
+        return nodes_of(self.split, self.room.shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +111,8 @@ class Search:
         most = 1 if room.is_mig else room.max_cards
         usable = (t for t in self.split_choices.tensor_parallel if t <= room.cards_per_node)
         tensor = max(usable, default=0)
-        if room.max_nodes >= most:
-            return Ground(max_tensor=tensor, max_cards=most)
-        return Ground(
-            max_tensor=tensor,
-            max_cards=most,
-            node_cards=room.cards_per_node,
-            max_nodes=room.max_nodes,
-        )
+        ample = sum(nodes for cards, nodes in room.shape if cards >= tensor) >= most
+        return Ground(max_tensor=tensor, max_cards=most, shape=() if ample else room.shape)
 
     def series(self, cards: CardClass, form: Format) -> Series:
         """What every number of cards takes in a format."""

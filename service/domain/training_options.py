@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service.domain.companions import companion_host_bytes
+from service.domain.inventory import taken
 from service.domain.judging import at_risk
+from service.domain.nodes import Taken
 from service.domain.questions import TrainingRun
 from service.domain.requests import Pool
 from service.domain.results import Budget, Option, TrainingLimits, TrainingSetup
@@ -37,8 +39,8 @@ def training_option(search: TrainingSearch, one: Arrangement, *, grown: bool = F
     return Option(
         gpu=pool.gpu,
         cards=cards,
-        nodes=nodes_of(run.split, one.place.cards_per_node),
-        cards_per_node=one.place.cards_per_node,
+        nodes=nodes_of(run.split, one.place.shape),
+        cards_per_node=one.place.shape[0][0],
         tensor_parallel=run.split.tensor,
         pipeline_parallel=run.split.pipeline,
         data_parallel=run.split.data,
@@ -59,15 +61,25 @@ def training_option(search: TrainingSearch, one: Arrangement, *, grown: bool = F
         training=setup(run),
         host_bytes=host_bytes(run) + companion_host_bytes(run),
         short_by_bytes=max(0, need - one.place.room_bytes),
+        placement=placed(run, one),
     )
 
 
 def launch(run: TrainingRun, one: Arrangement) -> str:
-    """The command that starts a run on its nodes."""
-    per_node = one.place.cards_per_node
-    nodes = nodes_of(run.split, per_node)
-    ranks = min(one.found.cards, per_node)
-    return f"torchrun --nnodes {nodes} --nproc-per-node {ranks} train.py"
+    """The command that starts a run on its nodes: one for each number of cards on a node."""
+    nodes = nodes_of(run.split, one.place.shape)
+    held = {taken.cards for taken in placed(run, one)} or {
+        min(one.found.cards, one.place.shape[0][0])
+    }
+    return "\n".join(
+        f"torchrun --nnodes {nodes} --nproc-per-node {cards} train.py"
+        for cards in sorted(held, reverse=True)
+    )
+
+
+def placed(run: TrainingRun, one: Arrangement) -> tuple[Taken, ...]:
+    """The nodes of an inventory that a run takes."""
+    return taken(one.pool, one.found.cards, run.split.tensor, one.place.shape[0][0])
 
 
 def setup(run: TrainingRun) -> TrainingSetup:

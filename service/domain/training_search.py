@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from service.domain.candidates import bounded
 from service.domain.companion_resolving import with_companions
 from service.domain.errors import InvalidRequest
+from service.domain.nodes import Shape, groups_in
 from service.domain.questions import Split, TrainingRun
 from service.domain.requests import PlanRequest, Pool, Risk, Stock
 from service.domain.resolving import Frame, Notes
@@ -20,10 +21,10 @@ IN_PIECES = "fsdp"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """What decides the number of cards of a pool: room on each, cards a node, cards in all."""
+    """What decides the number of cards of a pool: room on each, nodes, cards in all."""
 
     room_bytes: int
-    cards_per_node: int
+    shape: Shape
     most_cards: int
 
 
@@ -42,11 +43,11 @@ def memory_bytes(pool: Pool) -> int:
 
 def space(pool: Pool, request: PlanRequest) -> Space:
     """The space of a pool; slices of a card cannot be combined."""
-    per_node, _, most = bounded(pool, request.limits)
+    shape, most = bounded(pool, request.limits)
     memory = memory_bytes(pool)
     return Space(
         room_bytes=memory - int(request.limits.min_headroom * memory),
-        cards_per_node=per_node,
+        shape=shape,
         most_cards=min(1, most) if pool.gpu.is_mig else most,
     )
 
@@ -61,9 +62,8 @@ def fitted_sharding(variant: Variant, data: int) -> str | None:
 def card_counts(variant: Variant, place: Space) -> list[int]:
     """Numbers of cards that a variant can be dealt over, ascending."""
     ranks, wish = variant.ranks, variant.wish
-    if variant.tensor > place.cards_per_node:
-        return []
-    most = place.most_cards // ranks
+    groups = groups_in(place.shape, variant.tensor)
+    most = min(place.most_cards // ranks, groups * variant.tensor // ranks)
     if wish.sharding == "none":
         most = min(1, most)
     whole = wish.global_batch_size

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from service.domain.architecture import Architecture
+from service.domain.nodes import Shape, groups_in, nodes_for
 from service.domain.precision import Quantization
 from service.domain.questions import Split
 from service.domain.rules import indivisible, indivisible_experts
-from service.domain.units import ceil_div
 
 
-def nodes_of(split: Split, cards_per_node: int) -> int:
-    """Nodes for all replicas: whole replicas share a node, larger ones take whole nodes."""
-    if split.ranks <= cards_per_node:
-        return ceil_div(split.data, cards_per_node // split.ranks)
-    return split.data * ceil_div(split.ranks, cards_per_node)
+def nodes_of(split: Split, shape: Shape) -> int:
+    """Fewest nodes for all replicas."""
+    return nodes_for(shape, split.cards // split.tensor, split.tensor)
 
 
 @lru_cache(maxsize=65536)
@@ -58,13 +56,12 @@ class SplitChoices:
 class Ground:
     """What bounds the ways of a class of cards.
 
-    node_cards  cards of a node where the number of nodes is bounded, else 0
+    shape  the nodes where they bound more than the number of cards does, else none
     """
 
     max_tensor: int
     max_cards: int
-    node_cards: int = 0
-    max_nodes: int = 0
+    shape: Shape = ()
 
 
 @lru_cache(maxsize=1024)
@@ -77,8 +74,10 @@ def ways_by_count(
         ranks = split.ranks
         if split.tensor > ground.max_tensor:
             continue
-        for data in range(1, min(ground.max_cards // ranks, most_replicas) + 1):
+        most = min(ground.max_cards // ranks, most_replicas)
+        if ground.shape:
+            most = min(most, groups_in(ground.shape, split.tensor) // (ranks // split.tensor))
+        for data in range(1, most + 1):
             way = split_of(split.tensor, split.pipeline, split.expert, data)
-            if not ground.node_cards or nodes_of(way, ground.node_cards) <= ground.max_nodes:
-                table[ranks * data].append(way)
+            table[ranks * data].append(way)
     return tuple(tuple(row) for row in table)

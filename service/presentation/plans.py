@@ -9,6 +9,7 @@ from typing import Any
 
 from service.domain.costs import Cost
 from service.domain.hardware import Price
+from service.domain.nodes import Taken
 from service.domain.physics import Throughput
 from service.domain.results import Option, Plan
 from service.presentation.estimates import (
@@ -40,6 +41,7 @@ def option_view(option: Option) -> dict[str, Any]:
         "pipeline_parallel": option.pipeline_parallel,
         "data_parallel": option.data_parallel,
         "expert_parallel": option.expert_parallel,
+        "placement": placement_view(option.placement) or None,
         "sharding": option.sharding,
         "training": asdict(option.training) if option.training else None,
         "host_bytes": option.host_bytes or None,
@@ -59,6 +61,11 @@ def option_view(option: Option) -> dict[str, Any]:
         "cost": cost_view(option.cost),
     }
     return {key: value for key, value in view.items() if value is not None}
+
+
+def placement_view(placement: tuple[Taken, ...]) -> list[dict[str, Any]]:
+    """Which nodes are used, and how many cards on each."""
+    return [{"node": one.node, "cards": one.cards, "gpu": one.gpu} for one in placement]
 
 
 def cost_view(found: Cost | None) -> dict[str, Any] | None:
