@@ -20,13 +20,17 @@ from service.api.body import json_body
 from service.api.build import estimate_request, model_facts
 from service.api.errors import CatalogMoved
 from service.api.flat import ESTIMATE_PLACES, PLAN_PLACES, Place, question_body
+from service.api.fleet_build import fleet_request
+from service.api.fleet_schema import FLEET
 from service.api.plan_build import plan_request
 from service.api.schemas import ESTIMATE, FOOTPRINT, PLAN
 from service.domain.estimate import estimate
+from service.domain.fleet import fleet
 from service.domain.footprint import footprints
 from service.domain.planner import plan
 from service.presentation.catalogs import footprint_view
 from service.presentation.estimates import estimate_report
+from service.presentation.fleets import fleet_report
 from service.presentation.plans import plan_report
 from service.presentation.rendering import json_text
 
@@ -82,6 +86,13 @@ def get_plan() -> Response:
     """The same with flat parameters."""
     wanted = plan_request(catalogs(), queried(PLAN, PLAN_PLACES))
     return rendered(plan_report(plan(wanted, catalogs().stock), versions()))
+
+
+@BLUEPRINT.post("/v1/plans/fleet")
+def post_fleet() -> Response:
+    """The fewest nodes that hold several models."""
+    wanted = fleet_request(catalogs(), posted(FLEET))
+    return rendered(fleet_report(fleet(wanted, catalogs().stock), versions()))
 
 
 @BLUEPRINT.post("/v1/footprints")

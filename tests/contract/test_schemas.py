@@ -8,12 +8,14 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
 from service.api import fields as own
-from service.api import model, quantization, schemas
+from service.api import fleet_schema, model, quantization, schemas
 from tests.support.contract import DOCUMENT, resolved
 
 COMPONENTS: dict[str, type[Schema]] = {
     "EstimateRequest": schemas.EstimateSchema,
     "PlanRequest": schemas.PlanSchema,
+    "FleetRequest": fleet_schema.FleetSchema,
+    "FleetModel": fleet_schema.FleetModelSchema,
     "FootprintRequest": schemas.FootprintSchema,
     "ModelObject": model.ModelObjectSchema,
     "InferenceWorkload": schemas.InferenceSchema,
