@@ -106,6 +106,7 @@ def plan_request(catalogs: Catalogs, body: Body) -> PlanRequest:
         choices=choices(catalogs, model, body.get("choices", {})),
         limits=PlanLimits(**body.get("limits", {})),
         inventory=inventory(catalogs, body.get("inventory", ())),
+        allow_mixed=body.get("allow_mixed", False),
         objective=body.get("objective", "fewest-cards"),
         risk=body.get("risk", "high"),
         limit=body.get("limit", 10),

@@ -333,6 +333,7 @@ class PlanSchema(Strict):
     inventory = fields.List(
         fields.Nested(PoolSchema), validate=validate.Length(min=1, max=MAX_ROWS)
     )
+    allow_mixed = Flag()
     objective = Word(
         "fewest-cards", "lowest-cost", "lowest-power", "highest-quality", "least-memory"
     )

@@ -29,6 +29,17 @@ class Taken:
     gpu: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixedStage:
+    """A pipeline stage on cards of its own kind."""
+
+    gpu: str
+    node: str
+    cards: int
+    layers: int
+    headroom_bytes: int
+
+
 def shape_of(nodes: Iterable[Node]) -> Shape:
     """Nodes without their names."""
     return tuple(sorted(Counter(node.cards for node in nodes).items(), reverse=True))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from service.domain.candidates import CardClass, card_classes
+from service.domain.errors import InvalidRequest
+from service.domain.mixed import with_mixed
 from service.domain.options import option
 from service.domain.precision import Precision
 from service.domain.proof import nearest_miss, proof, refusals
@@ -33,6 +35,8 @@ def plan(request: PlanRequest, stock: Stock) -> Plan:
     Raises: InvalidRequest where a field cannot be honoured.
     """
     if isinstance(request.workload, TrainingWish):
+        if request.allow_mixed:
+            raise InvalidRequest("allow_mixed", "training stages stand on cards of one kind")
         return training_plan(request, request.workload, stock)
     refuse_training_choices(request)
     return serving_plan(request, request.workload, stock)
@@ -63,7 +67,7 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
     best = order[0] if order else None
     missed = None if best else nearest_miss(search, classes)
     shown = shown_options(search, [*order, *frontier(fits, max(1, request.limit))])
-    return Plan(
+    found = Plan(
         model=request.model,
         workload_kind="inference",
         objective=request.objective,
@@ -80,6 +84,7 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
         warnings=plan_cautions(search, best) if best else (),
         evaluated=search.workload.evaluated,
     )
+    return with_mixed(search, found) if request.allow_mixed else found
 
 
 def undominated(fits: list[Fit]) -> list[Fit]:

@@ -206,6 +206,7 @@ class PlanRequest:
     choices: Choices = field(default_factory=Choices)
     limits: PlanLimits = field(default_factory=PlanLimits)
     inventory: tuple[NodeRow, ...] = ()
+    allow_mixed: bool = False
     objective: Objective = "fewest-cards"
     risk: Risk = "high"
     limit: int = 10

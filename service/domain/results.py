@@ -10,7 +10,7 @@ from typing import Literal
 from service.domain.architecture import Architecture
 from service.domain.costs import Cost
 from service.domain.hardware import Gpu
-from service.domain.nodes import Taken
+from service.domain.nodes import MixedStage, Taken
 from service.domain.physics import Throughput
 
 Provenance = Literal["exact", "derived", "calibrated", "assumed"]
@@ -256,6 +256,7 @@ class Option:
     throughput: Throughput | None = None
     cost: Cost | None = None
     placement: tuple[Taken, ...] = ()
+    stages: tuple[MixedStage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

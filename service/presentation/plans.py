@@ -42,6 +42,7 @@ def option_view(option: Option) -> dict[str, Any]:
         "data_parallel": option.data_parallel,
         "expert_parallel": option.expert_parallel,
         "placement": placement_view(option.placement) or None,
+        "stages": [asdict(stage) for stage in option.stages] or None,
         "sharding": option.sharding,
         "training": asdict(option.training) if option.training else None,
         "host_bytes": option.host_bytes or None,
