@@ -183,25 +183,19 @@ def assignment(
     share = way.share_hundredths(memory) / SHARES
     return replace(
         base,
-        option=narrowed(model.request, option, share, stock),
+        option=narrowed(model.request, option, (share, memory), stock),
         card=card,
         share=share,
         claim_bytes=way.claim_bytes(memory),
     )
 
 
-def narrowed(asked: PlanRequest, option: Option, share: float, stock: Stock) -> Option:
-    """The option with its engine told to take so much of the card, where it takes a share."""
-    wish = asked.workload
+def narrowed(asked: PlanRequest, option: Option, told: tuple[float, int], stock: Stock) -> Option:
+    """The option with its engine told a share of so many free bytes, where it takes a share."""
+    wish, (share, memory_bytes) = asked.workload, told
     if not isinstance(wish, ServingWish) or option.card.policy != "of-total":
         return option
-    row = NodeRow(
-        gpu=option.gpu,
-        names=("card",),
-        cards_per_node=1,
-        free_memory_bytes=option.card.memory_bytes,
-    )
-    told = replace(
-        asked, workload=replace(wish, memory_utilization=share), inventory=(row,), limit=0
-    )
-    return plan(told, stock).recommendation or option
+    row = NodeRow(gpu=option.gpu, names=("card",), cards_per_node=1, free_memory_bytes=memory_bytes)
+    wish = replace(wish, memory_utilization=share)
+    alone = replace(asked, workload=wish, inventory=(row,), limit=0)
+    return plan(alone, stock).recommendation or option

@@ -85,6 +85,14 @@ def test_a_run_on_uneven_nodes_starts_with_each_nodes_own_number(client: FlaskCl
     assert "--nnodes 2 --nproc-per-node 2" in best["launch"]["command"]
 
 
+def test_an_engine_is_told_its_share_of_the_whole_card(client: FlaskClient) -> None:
+    """vLLM counts from the card's total: 92 % of 40 free GiB are 46 % of 80 GiB (79.6 reported)."""
+    row = {"gpu": "h100-sxm5-80gb", "nodes": 1, "cards_per_node": 1, "free_memory_gib": 40}
+    body = {**QWEN, "model": "llama-3.1-8b", "inventory": [row]}
+    best = client.post("/v1/plans", json=body).json["recommendation"]
+    assert "--gpu-memory-utilization 0.46 " in best["launch"]["command"]
+
+
 @pytest.mark.parametrize(
     ("row", "pointer"),
     [
