@@ -75,7 +75,7 @@ def _check_card(gpu: Gpu, entries: Mapping[str, Gpu], path: Path) -> None:
         (positive(gpu.tdp_watts), "tdp_watts", "must be above 0"),
         (all(map(positive, gpu.dense_tflops.values())), "dense_tflops", "must be above 0"),
         (
-            1 <= (gpu.cards_per_node or 1) <= MAX_CARDS_PER_NODE,
+            gpu.cards_per_node is None or 1 <= gpu.cards_per_node <= MAX_CARDS_PER_NODE,
             "cards_per_node",
             f"must be 1 to {MAX_CARDS_PER_NODE}",
         ),
