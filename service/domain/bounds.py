@@ -77,9 +77,8 @@ class Bound:
             self.steps.append(self.reached)
             self.heights.append(height)
 
-    def first_count(self, memory_bytes: int) -> int:
-        """The first number of cards for which cards of this size may do; beyond all if none."""
-        most = len(self.ways) - 1
+    def first_count(self, memory_bytes: int, most: int) -> int:
+        """The first number of cards, up to `most`, that may do at this size; beyond it if none."""
         place = bisect_left(self.heights, -memory_bytes)
         while place == len(self.heights) and self.reached < most:
             self.extend()

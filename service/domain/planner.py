@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from service.domain.advice import advice, remedies, sensitivity
 from service.domain.candidates import CardClass, card_classes
 from service.domain.errors import InvalidRequest
 from service.domain.mixed import with_mixed
@@ -79,7 +80,8 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
         rejected=proof(search, best, classes, complete=request.explain)
         if best
         else tuple(row for cards in classes for row in refusals(cards)),
-        advice=advice(search, best) if best else (),
+        advice=advised(search, best, missed),
+        sensitivity=sensitivity(search, best) if best and request.explain else None,
         assumptions=tuple(notes.found),
         warnings=plan_cautions(search, best) if best else (),
         evaluated=search.workload.evaluated,
@@ -100,6 +102,15 @@ def undominated(fits: list[Fit]) -> list[Fit]:
         ):
             kept.append(fit)
     return kept
+
+
+def advised(
+    search: Search, best: Arrangement | None, missed: Arrangement | None
+) -> tuple[Advice, ...]:
+    """What would need fewer cards; where nothing fits, what would make the nearest miss fit."""
+    if best is not None:
+        return advice(search, best)
+    return remedies(search, missed) if missed is not None else ()
 
 
 def shown_options(search: Search, order: list[Arrangement]) -> list[Option]:
@@ -161,42 +172,3 @@ def matrix(classes: tuple[CardClass, ...], fits: list[Fit]) -> tuple[MatrixRow, 
         held = row[name]
         row[name] = fit.split.cards if held is None else min(held, fit.split.cards)
     return tuple(MatrixRow(gpus=gpus, cards=cards) for gpus, cards in rows.items())
-
-
-def advice(search: Search, best: Arrangement) -> tuple[Advice, ...]:
-    """Single changes with which fewer of the recommended cards would do, and what each costs."""
-    if best.fit.split.cards == 1:
-        return ()
-    wish, fp8 = search.wish, search.stock.caches.get("fp8")
-    half_context = max(1, (wish.context_tokens or 2) // 2)
-    half_users = max(1, (wish.concurrency or 1) // 2)
-    base = best.fit
-    changes: list[tuple[str, str, ServingWish, Fit]] = [
-        (
-            f"context_tokens={half_context}",
-            "sequences of half the length",
-            replace(wish, context_tokens=half_context),
-            base,
-        ),
-        (
-            f"concurrency={half_users}",
-            "half the sequences at once",
-            replace(wish, concurrency=half_users),
-            base,
-        ),
-    ]
-    if fp8 is not None and base.format.cache.bits > fp8.bits:
-        narrow = replace(base, format=replace(base.format, cache=fp8))
-        costs = "a small loss of quality on long contexts"
-        changes.append(("kv_cache_precision=fp8", costs, wish, narrow))
-    return tuple(
-        Advice(change=change, saves_cards=saved, costs=costs)
-        for change, costs, changed, fit in changes
-        if (saved := _saved(search, changed, fit))
-    )
-
-
-def _saved(search: Search, wish: ServingWish, base: Fit) -> int:
-    trial = replace(search, wish=wish, _series={}, _bounds={})
-    found = trial.fewest(base.cards, base.format)
-    return max(0, base.split.cards - found.split.cards) if found else 0

@@ -286,11 +286,32 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """A single change that needs fewer cards, and what it costs."""
+    """A single change that needs fewer cards, or any that fit, and what it costs.
+
+    cards  how many are needed after it
+    """
 
     change: str
     saves_cards: int
     costs: str
+    cards: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """Fewest cards at one value; None where none does, or where the model ends before it."""
+
+    value: int
+    cards: int | None
+    beyond_limit: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensitivity:
+    """Fewest of the recommended cards as one quantity grows and everything else stays."""
+
+    context_tokens: tuple[Growth, ...]
+    concurrency: tuple[Growth, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,5 +330,6 @@ class Plan:
     advice: tuple[Advice, ...]
     assumptions: tuple[Note, ...]
     warnings: tuple[Caution, ...]
+    sensitivity: Sensitivity | None = None
     evaluated: int = 0
     notes: tuple[str, ...] = field(default=())

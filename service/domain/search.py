@@ -174,15 +174,17 @@ class Search:
         gpu = cards.pools[0].gpu
         return self.speed.missed(self.workload.serving(gpu, form, way), gpu, form.path)
 
-    def fewest(self, cards: CardClass, form: Format) -> Fit | None:
+    def fewest(self, cards: CardClass, form: Format, most: int | None = None) -> Fit | None:
         """The arrangement of fewest cards that fits; None where none does within the limits.
 
-        The bound over all formats rules out every smaller number; from there on numbers are judged
-        one by one, ways that an equal part of the weights already overfills left out.
+        `most` is the largest number of cards that is of interest, all that the limits allow if
+        None. The bound over all formats rules out every smaller number; from there on numbers are
+        judged one by one, ways that an equal part of the weights already overfills left out.
         """
         series, memory = self.series(cards, form), cards.room.memory_bytes
         bound, weights = series.bound, series.weight_bytes
-        for count in range(bound.first_count(memory), len(series.ways)):
+        last = len(series.ways) - 1 if most is None else min(most, len(series.ways) - 1)
+        for count in range(bound.first_count(memory, last), last + 1):
             for way in series.ways[count]:
                 if bound.held_bytes(way, weights) > memory:
                     continue

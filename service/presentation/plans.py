@@ -136,6 +136,7 @@ def plan_view(plan: Plan) -> dict[str, Any]:
             for row in plan.rejected
         ],
         "advice": [asdict(entry) for entry in plan.advice],
+        **({"sensitivity": asdict(plan.sensitivity)} if plan.sensitivity else {}),
         "assumptions": [asdict(note) for note in plan.assumptions],
         "warnings": [asdict(caution) for caution in plan.warnings],
     }
