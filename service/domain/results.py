@@ -294,7 +294,7 @@ class Advice:
     change: str
     saves_cards: int
     costs: str
-    cards: int = 0
+    cards: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

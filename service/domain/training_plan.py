@@ -257,5 +257,7 @@ def advice(search: TrainingSearch, request: PlanRequest, best: Arrangement) -> I
             fewer = search.fewest(variant, best.place, best.found.cards)
             if fewer is not None:
                 saved = best.found.cards - fewer
-                yield Advice(change=f"workload.{label}", saves_cards=saved, costs=costs)
+                yield Advice(
+                    change=f"workload.{label}", saves_cards=saved, cards=fewer, costs=costs
+                )
                 break
