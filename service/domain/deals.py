@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from service.domain.architecture import Stage
-from service.domain.budgets import Sides, left_bytes
+from service.domain.budgets import Offer, Sides, left_bytes
 from service.domain.judging import (
     OUTSIDE,
     serving_offer,
     sides_of,
     stages_of,
     term_sizes,
-    usable_share,
 )
 from service.domain.questions import Serving
 from service.domain.requests import Risk
+
+SHARES = 100
+"""Engines are told whole hundredths."""
 
 Path = tuple[tuple[int, int], ...]
 """For every stage its kind of card and the layer where it stops."""
@@ -25,7 +27,7 @@ Path = tuple[tuple[int, int], ...]
 class Deals:
     """One format and split on some kinds of cards; every run of layers is sized once.
 
-    memories  free bytes of a card of each kind
+    memories  free bytes of a card of each kind, of `totals` in all
     slots     groups of tensor-parallel cards that there are of each kind
     kept      share of every card that stays free
     """
@@ -33,6 +35,7 @@ class Deals:
     serving: Serving
     risk: Risk
     memories: tuple[int, ...]
+    totals: tuple[int, ...]
     slots: tuple[int, ...]
     wanted_share: float | None = None
     kept: float = 0.0
@@ -40,15 +43,20 @@ class Deals:
     _sides: dict[tuple[int, int], Sides] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Settle one share for all cards: what the smallest leaves beside it in even stages."""
+        """Settle one share of the total for all cards: what even stages leave beside it on each.
+
+        u ≤ (M_k - M_out) / T_k
+
+        M_k, T_k  free memory and total of a card of each kind
+        """
         serving = self.serving
         outside = max(
             sum(one.bytes for one in term_sizes(serving, stage, "high") if one.side in OUTSIDE)
             for stage in stages_of(serving)
         )
-        self.share = self.wanted_share or usable_share(
-            serving.engine.policy, serving.memory_utilization, outside, min(self.memories)
-        )
+        cards = zip(self.memories, self.totals, strict=True)
+        room = min((memory - outside) * SHARES // total for memory, total in cards) / SHARES
+        self.share = self.wanted_share or max(0.0, min(serving.memory_utilization, room))
 
     @property
     def judged(self) -> int:
@@ -71,9 +79,14 @@ class Deals:
         if sides is None:
             stage = self.stage(0, start, stop)
             sides = self._sides[start, stop] = sides_of(term_sizes(self.serving, stage, self.risk))
-        memory, serving = self.memories[kind], self.serving
-        offer = serving_offer(serving.profile, memory, self.share)
-        return left_bytes(serving.engine.policy, offer, sides) - int(self.kept * memory)
+        left = left_bytes(self.serving.engine.policy, self.offer(kind), sides)
+        return left - int(self.kept * self.memories[kind])
+
+    def offer(self, kind: int) -> Offer:
+        """A card of a kind as the engine takes it: the share of its total, of what is free."""
+        memory = self.memories[kind]
+        share = self.share * self.totals[kind] / memory
+        return serving_offer(self.serving.profile, memory, share)
 
     def furthest(self, kind: int, start: int, most: int) -> int:
         """The last layer up to `most` that a stage from `start` reaches; `start` where none."""

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import combinations
 
 from service.domain.candidates import DEFAULT_MAX_CARDS, Format
 from service.domain.deals import Deals, Path
 from service.domain.errors import InvalidRequest
-from service.domain.inventory import row_memory_bytes
-from service.domain.judging import serving_budget, serving_offer, stage_need
+from service.domain.judging import serving_budget, stage_need
+from service.domain.mixes import DEAL_VARIABLES, kinds, refuse_mixed
 from service.domain.nodes import (
     MixedStage,
-    Node,
     Taken,
-    bounded_shape,
     groups_in,
     placement,
-    shape_of,
 )
 from service.domain.options import DEFAULT_RANK_LOSS, launch
 from service.domain.proof import shortfall
-from service.domain.requests import PlanRequest, Pool, ServingWish
+from service.domain.requests import Pool
 from service.domain.results import Caution, Option, PerCard, Plan, Rejection
 from service.domain.search import Search
 from service.domain.ways import divisible_splits, split_of
 
 FEWEST_MIXED = 2
-MOST_KINDS = 4
 MOST_JUDGED = 20_000
-DEAL_VARIABLES: Mapping[str, str] = {"vllm": "VLLM_PP_LAYER_PARTITION"}
-"""Where an engine reads the layers of each stage. Source: vLLM `distributed/utils.py`,
-get_pp_indices."""
-
-BOUNDS_OF_ALIKE_CARDS = ("max_nodes", "max_hourly_usd", "max_power_watts")
 MIXED = Caution(
     code="mixed-cards",
     message="stages stand on different cards: the slowest sets the pace, and every stage is filled "
@@ -59,48 +51,6 @@ class Found:
         return tuple((kind, starts[i], stop) for i, (kind, stop) in enumerate(self.path))
 
 
-def refuse_mixed(request: PlanRequest, wish: ServingWish) -> None:
-    """Refuse what a plan of unlike cards cannot honour.
-
-    Raises: InvalidRequest.
-    """
-    if not request.inventory:
-        raise InvalidRequest("allow_mixed", "needs an inventory: the cards that are there")
-    if wish.engine.id not in DEAL_VARIABLES:
-        known = ", ".join(DEAL_VARIABLES)
-        raise InvalidRequest("allow_mixed", f"only {known} deals layers by hand")
-    if request.targets is not None:
-        raise InvalidRequest("targets", "the speed of mixed cards is not bounded; leave one out")
-    for name in BOUNDS_OF_ALIKE_CARDS:
-        if getattr(request.limits, name) is not None:
-            raise InvalidRequest(f"limits.{name}", "is not kept with allow_mixed; leave one out")
-
-
-def kinds(search: Search) -> tuple[Pool, ...]:
-    """Cards by kind and free memory, each card once.
-
-    Raises: InvalidRequest where there are too many to try every mix.
-    """
-    request, cap = search.request, search.request.limits.max_cards_per_node
-    allowed = {pool.gpu.id: pool.gpu for cards in search.classes for pool in cards.pools}
-    nodes: dict[tuple[str, int], Counter[str]] = {}
-    for row in request.inventory:
-        if row.gpu.id in allowed and not row.gpu.is_mig:
-            held = nodes.setdefault((row.gpu.id, row_memory_bytes(row)), Counter())
-            held.update(dict.fromkeys(row.names, row.cards_per_node))
-    if len(nodes) > MOST_KINDS:
-        raise InvalidRequest(
-            "allow_mixed",
-            f"{len(nodes)} kinds of card and free memory; at most {MOST_KINDS} are mixed",
-        )
-    found = []
-    for (gpu, memory), held in sorted(nodes.items()):
-        listed = tuple(Node(name=n, cards=min(c, cap or c)) for n, c in held.items())
-        shape = bounded_shape(shape_of(listed), cap, None)
-        found.append(Pool(gpu=allowed[gpu], shape=shape, nodes=listed, free_memory_bytes=memory))
-    return tuple(found)
-
-
 def forms(search: Search, able: tuple[Pool, ...]) -> list[tuple[Format, tuple[Pool, ...]]]:
     """Formats with the kinds of card that run them, least loss of quality first."""
     runs: dict[tuple[str, str, str], tuple[Format, set[str]]] = {}
@@ -122,10 +72,10 @@ def fewest(search: Search, below: int) -> Found | None:
     listed, judged = forms(search, kinds(search)), 0
     for cards in range(FEWEST_MIXED, below):
         for form, able in listed:
-            for deals in all_deals(search, form, able, cards):
+            for mix, deals in all_mixes(search, form, able, cards):
                 path = deals.deal()
                 if path is not None:
-                    return Found(form=form, deals=deals, path=path, kinds=able)
+                    return Found(form=form, deals=deals, path=path, kinds=mix)
                 judged += deals.judged
                 if judged > MOST_JUDGED:
                     raise InvalidRequest(
@@ -134,6 +84,16 @@ def fewest(search: Search, below: int) -> Found | None:
                         "choices.tensor_parallel",
                     )
     return None
+
+
+def all_mixes(
+    search: Search, form: Format, able: tuple[Pool, ...], cards: int
+) -> Iterator[tuple[tuple[Pool, ...], Deals]]:
+    """Deals over every choice of kinds: a kind left out does not bound the others' share."""
+    for count in range(1, len(able) + 1):
+        for mix in combinations(able, count):
+            for deals in all_deals(search, form, mix, cards):
+                yield mix, deals
 
 
 def all_deals(search: Search, form: Format, able: tuple[Pool, ...], cards: int) -> Iterator[Deals]:
@@ -155,6 +115,7 @@ def all_deals(search: Search, form: Format, able: tuple[Pool, ...], cards: int) 
             serving=search.serving(smallest, form, split_of(tensor, pipeline, 1, 1)),
             risk=search.request.risk,
             memories=memories,
+            totals=tuple(pool.gpu.memory_bytes for pool in able),
             slots=slots,
             wanted_share=search.wish.memory_utilization,
             kept=search.request.limits.min_headroom,
@@ -192,7 +153,7 @@ def mixed_option(search: Search, found: Found) -> Option:
     fullest = min(range(len(stages)), key=lambda place: stages[place].headroom_bytes)
     kind, start, stop = found.stages[fullest]
     need = stage_need(serving, deals.stage(fullest, start, stop))
-    offer = serving_offer(serving.profile, deals.memories[kind], deals.share)
+    offer = deals.offer(kind)
     held = Counter((stage.node, stage.gpu) for stage in stages)
     command = launch(search.request.model.name, serving, deals.share)
     return Option(

@@ -34,6 +34,7 @@ def deals(model: str, kinds: list[tuple[int, int]], stages: int) -> Deals:
         serving=resolved_serving(frame, wish, STOCK, Notes()),
         risk="high",
         memories=tuple(memory * GIB for memory, _ in kinds),
+        totals=tuple((memory + 2) * GIB for memory, _ in kinds),
         slots=tuple(slots for _, slots in kinds),
     )
 
