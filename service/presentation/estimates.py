@@ -19,12 +19,8 @@ from service.domain.results import (
     TrainingLimits,
 )
 from service.domain.units import GIB
+from service.presentation.estimate_words import estimate_words
 from service.presentation.rendering import Report
-
-
-def gib(size: int) -> str:
-    """Bytes for a reader."""
-    return f"{size / GIB:.2f} GiB"
 
 
 def model_facts_view(model: ModelFacts) -> dict[str, Any]:
@@ -131,21 +127,18 @@ def estimate_view(result: Estimate) -> dict[str, Any]:
 
 def estimate_report(result: Estimate, versions: Mapping[str, str]) -> Report:
     """An estimate in data, words and rows."""
-    amount = result.per_card.amount
-    lines = [
-        f"{result.model.name}, {result.precision}, quantization {result.quantization}: "
-        f"{gib(amount.expected)} a card ({gib(amount.low)} to {gib(amount.high)}), "
-        f"{result.cards} card(s), {gib(result.total_bytes)} in all."
-    ]
-    if result.judgement and result.card:
-        lines.append(
-            f"{result.card.gpu or 'card'} with {gib(result.card.memory_bytes)}: "
-            f"{result.judgement.verdict}, {gib(result.judgement.headroom_bytes)} left."
-        )
-    lines += [f"assumed {note.field} = {note.value} ({note.reason})" for note in result.assumptions]
-    lines += [f"warning: {caution.message}" for caution in result.warnings]
     rows = tuple(
-        {"term": term.name, **amount_view(term.amount), "formula": term.formula}
+        {
+            "term": term.name,
+            "expected_gib": round(term.amount.expected / GIB, 3),
+            **amount_view(term.amount),
+            "formula": term.formula,
+        }
         for term in result.per_card.terms
     )
-    return Report(data={**estimate_view(result), **versions}, summary=tuple(lines), rows=rows)
+    return Report(
+        data={**estimate_view(result), **versions},
+        summary=estimate_words(result),
+        rows=rows,
+        shown=(),
+    )

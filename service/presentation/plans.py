@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from service.domain.costs import Cost
@@ -14,20 +13,13 @@ from service.domain.physics import Throughput
 from service.domain.results import Option, Plan
 from service.presentation.estimates import (
     budget_view,
-    gib,
     limits_view,
     model_facts_view,
     per_card_view,
 )
+from service.presentation.plan_words import PLAN_COLUMNS, alternative_rows, plan_rows, plan_words
 from service.presentation.rendering import Report
-
-CENT = Decimal("0.01")
-SHOWN_REASONS = 3
-
-
-def money(amount: Decimal | None) -> float | None:
-    """Dollars rounded to the cent."""
-    return None if amount is None else float(amount.quantize(CENT, rounding=ROUND_HALF_EVEN))
+from service.presentation.words import money
 
 
 def option_view(option: Option) -> dict[str, Any]:
@@ -142,56 +134,12 @@ def plan_view(plan: Plan) -> dict[str, Any]:
     }
 
 
-def sentence(option: Option) -> str:
-    """An option in one line."""
-    split = (
-        f"tensor {option.tensor_parallel} x pipeline {option.pipeline_parallel} "
-        f"x data {option.data_parallel}"
-    )
-    price = money(option.hourly_usd)
-    cost = f", {price:.2f} USD an hour" if price is not None else ""
-    return (
-        f"{option.cards} x {option.gpu.id} ({split}), {option.precision}, quantization "
-        f"{option.quantization}, {gib(option.per_card.amount.expected)} a card, "
-        f"{gib(option.headroom_bytes)} left{cost}"
-    )
-
-
-def row(option: Option) -> dict[str, Any]:
-    """An option as a row."""
-    return {
-        "gpu": option.gpu.id,
-        "cards": option.cards,
-        "nodes": option.nodes,
-        "tensor_parallel": option.tensor_parallel,
-        "pipeline_parallel": option.pipeline_parallel,
-        "data_parallel": option.data_parallel,
-        "precision": option.precision,
-        "quantization": option.quantization,
-        "quality_rank": option.quality_rank,
-        "required_bytes": option.per_card.amount.expected,
-        "headroom_bytes": option.headroom_bytes,
-        "hourly_usd": money(option.hourly_usd),
-        "power_watts": option.power_watts,
-    }
-
-
 def plan_report(plan: Plan, versions: Mapping[str, str]) -> Report:
     """A plan in data, words and rows."""
-    if plan.recommendation:
-        lines = [f"{plan.model.name}: {sentence(plan.recommendation)}."]
-        terms = plan.recommendation.per_card.terms
-        lines += [f"  {term.name}: {gib(term.amount.expected)}" for term in terms]
-        lines.append(plan.recommendation.launch)
-    elif plan.nearest_miss:
-        short = gib(plan.nearest_miss.short_by_bytes)
-        lines = [f"{plan.model.name}: nothing fits; nearest is {sentence(plan.nearest_miss)}"]
-        lines.append(f"short by {short} a card")
-    else:
-        lines = [f"{plan.model.name}: nothing in the allowed choices can run it"]
-    reasons = [row for row in plan.rejected if row.reason == "memory"]
-    lines += [f"not smaller: {row.message}" for row in reasons[:SHOWN_REASONS]]
-    lines += [f"assumed {note.field} = {note.value} ({note.reason})" for note in plan.assumptions]
-    options = [plan.recommendation] if plan.recommendation else []
-    rows = tuple(row(option) for option in (*options, *plan.alternatives))
-    return Report(data={**plan_view(plan), **versions}, summary=tuple(lines), rows=rows)
+    return Report(
+        data={**plan_view(plan), **versions},
+        summary=plan_words(plan),
+        rows=plan_rows(plan),
+        columns=PLAN_COLUMNS,
+        shown=alternative_rows(plan),
+    )

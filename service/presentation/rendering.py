@@ -16,11 +16,17 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A result to be shown: its whole data, a summary in words, and rows of a table."""
+    """A result to be shown: its whole data, a summary in words, and rows of a table.
+
+    columns  of the CSV, where they are promised even without a row
+    shown    rows for a reader where they differ from those of the CSV
+    """
 
     data: Mapping[str, Any]
     summary: tuple[str, ...]
     rows: tuple[Mapping[str, Any], ...]
+    columns: tuple[str, ...] = ()
+    shown: tuple[Mapping[str, Any], ...] | None = None
 
 
 def json_text(data: Any) -> str:
@@ -48,7 +54,7 @@ def neutral(value: Any) -> Any:
 def as_csv(report: Report) -> str:
     """The rows, RFC 4180."""
     out = io.StringIO()
-    columns = list(report.rows[0]) if report.rows else ["status"]
+    columns = report.columns or (tuple(report.rows[0]) if report.rows else ("status",))
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)
     for row in report.rows:
@@ -58,10 +64,11 @@ def as_csv(report: Report) -> str:
 
 def table(report: Report) -> list[list[str]]:
     """Header and rows as text."""
-    if not report.rows:
+    rows = report.rows if report.shown is None else report.shown
+    if not rows:
         return []
-    columns = list(report.rows[0])
-    body = [["" if row.get(c) is None else str(row[c]) for c in columns] for row in report.rows]
+    columns = list(rows[0])
+    body = [["" if row.get(c) is None else str(row[c]) for c in columns] for row in rows]
     return [columns, *body]
 
 
@@ -71,7 +78,10 @@ def as_markdown(report: Report) -> str:
     lines = ["| " + " | ".join(row) + " |" for row in cells]
     if lines:
         lines.insert(1, "|" + " --- |" * len(cells[0]))
-    return "\n\n".join(["\n".join(f"{line}  " for line in report.summary), "\n".join(lines)]) + "\n"
+    first, *rest = report.summary or ("",)
+    listed = [f"  - {line.strip()}" if line.startswith(" ") else f"- {line}" for line in rest]
+    blocks = (f"**{first}**", "\n".join(listed), "\n".join(lines))
+    return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def as_text(report: Report) -> str:
@@ -81,7 +91,7 @@ def as_text(report: Report) -> str:
     lines = [
         "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
     ]
-    return "\n".join([*report.summary, "", *lines]) + "\n"
+    return "\n".join([*report.summary, *([""] if lines else []), *lines]) + "\n"
 
 
 RENDERERS: Mapping[str, Callable[[Report], str]] = {

@@ -1,0 +1,259 @@
+"""Plans in words for a chat and in rows for a spreadsheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from service.domain.hardware import Price
+from service.domain.physics import Throughput
+from service.domain.results import Limits, Option, Plan, Rejection
+from service.domain.units import GIB
+from service.presentation.words import counted, gib, money, note_lines, room, span, term_lines
+
+PLAN_COLUMNS = (
+    "cards",
+    "gpu",
+    "nodes",
+    "billed_cards",
+    "precision",
+    "quantization",
+    "kv_cache_precision",
+    "tensor_parallel",
+    "pipeline_parallel",
+    "data_parallel",
+    "expert_parallel",
+    "sharding",
+    "required_gib",
+    "available_gib",
+    "headroom_percent",
+    "hourly_usd",
+    "monthly_usd",
+    "purchase_usd",
+    "power_watts",
+    "price_date",
+    "price_source",
+)
+"""Columns of a plan as CSV; new ones are only ever added at the end."""
+
+SHOWN_REASONS = 3
+DEGREES = (
+    ("tensor_parallel", "tensor-parallel rank", "tensor-parallel ranks"),
+    ("pipeline_parallel", "pipeline stage", "pipeline stages"),
+    ("expert_parallel", "expert-parallel rank", "expert-parallel ranks"),
+)
+
+
+def split_words(option: Option) -> str:
+    """How the model lies over the cards: "2 tensor-parallel ranks x 3 pipeline stages"."""
+    parts = [
+        counted(getattr(option, name), one, many)
+        for name, one, many in DEGREES
+        if getattr(option, name) > 1
+    ]
+    if option.data_parallel > 1:
+        copies = "data-parallel ranks" if option.training else "replicas"
+        sharded = option.sharding not in {None, "none"}
+        parts.append(f"{option.data_parallel} {copies}{f', {option.sharding}' * sharded}")
+    return " x ".join(parts) or "not split"
+
+
+def named(option: Option) -> str:
+    """An option by what is bought and how the weights are kept."""
+    form = option.precision
+    if option.quantization != "none":
+        form = f"{option.quantization} weights, {option.precision} otherwise"
+    return f"{option.cards} x {option.gpu.id} ({split_words(option)}), {form}"
+
+
+def training_words(option: Option) -> Iterator[str]:
+    """What a training plan chose."""
+    run = option.training
+    if run is not None:
+        yield (
+            f"Training: {run.method} with {run.optimizer}, micro-batch {run.micro_batch_size} x "
+            f"{counted(run.gradient_accumulation, 'accumulation step')} of "
+            f"{run.sequence_tokens} tokens, checkpointing {run.activation_checkpointing}, "
+            f"sharding {run.sharding}, offload {run.offload}."
+        )
+
+
+def place_lines(option: Option) -> Iterator[str]:
+    """Which nodes of an inventory are used."""
+    if option.placement:
+        places = ", ".join(f"{one.cards} x {one.gpu} on {one.node}" for one in option.placement)
+        yield f"Place: {places}."
+
+
+def need_lines(option: Option) -> Iterator[str]:
+    """The fullest card, term by term."""
+    amount = option.per_card.amount
+    yield (
+        f"Fullest card: {gib(amount.expected)} needed ({span(amount)}); "
+        f"{room(option.card, option.headroom_bytes)}."
+    )
+    yield from term_lines(option.per_card)
+
+
+def speed_lines(found: Throughput | None) -> Iterator[str]:
+    """Upper bounds on speed."""
+    if found is not None:
+        yield (
+            f"Speed, at most: {found.tokens_per_second_per_user:.1f} tokens/s a user, "
+            f"{found.tokens_per_second:.0f} in all, first token after at least "
+            f"{found.first_token_ms:.0f} ms; {found.limited_by} is the limit."
+        )
+
+
+def cost_lines(option: Option) -> Iterator[str]:
+    """Rent and purchase with their prices' dates; nothing where no price is known."""
+    found = option.cost
+    if found is None:
+        if option.hourly_usd is not None:
+            yield f"Rent: {option.hourly_usd:,.2f} USD an hour for {counted(option.cards, 'card')}."
+        return
+    billed = counted(found.billed_cards, "billed card")
+    if found.hourly_usd is not None and found.rental is not None:
+        yield (
+            f"Rent: {found.hourly_usd:,.2f} USD an hour, {dollars(found.monthly_usd)} USD a month "
+            f"for {billed} {dated(found.rental)}."
+        )
+    if found.purchase_usd is not None and found.purchase is not None:
+        yield (f"Purchase: {dollars(found.purchase_usd)} USD for {billed} {dated(found.purchase)}.")
+
+
+def dated(price: Price) -> str:
+    """When a price was seen."""
+    return f"(price of {price.date})" if price.date else "(price without a date)"
+
+
+def dollars(amount: Decimal | None) -> str:
+    """Whole dollars."""
+    return "" if amount is None else f"{amount:,.0f}"
+
+
+def fewer(plan: Plan, best: Option) -> Iterator[str]:
+    """Why the next smaller number of the same cards fails."""
+    own = [
+        row
+        for row in plan.rejected
+        if row.gpu == best.gpu.id
+        and row.quantization == best.quantization
+        and row.cards < best.cards
+    ]
+    if own:
+        row = max(own, key=lambda one: one.cards)
+        yield f"Why not {counted(row.cards, 'card')}: {reason(row)}."
+
+
+def reason(row: Rejection) -> str:
+    """A rejection's message without the combination that it starts with."""
+    combination, _, rest = row.message.partition(": ")
+    return rest if combination.startswith(f"{row.cards} x ") and rest else row.message
+
+
+def fitting(plan: Plan, best: Option) -> tuple[str, ...]:
+    """A plan that fits, its answer first."""
+    return (
+        f"{plan.model.name}: {named(best)}.",
+        *training_words(best),
+        *place_lines(best),
+        *need_lines(best),
+        *fewer(plan, best),
+        *speed_lines(best.throughput),
+        *cost_lines(best),
+        *((f"Start: {best.launch}",) if best.launch else ()),
+        *(
+            f"Advice: {entry.change} saves {counted(entry.saves_cards, 'card')} ({entry.costs})."
+            for entry in plan.advice
+        ),
+        *note_lines(plan.assumptions, plan.warnings),
+    )
+
+
+def remedies(missed: Option) -> Iterator[str]:
+    """What would make the nearest miss fit."""
+    ways = [f"{gib(missed.short_by_bytes)} more on each card"]
+    limits = missed.limits
+    if isinstance(limits, Limits) and limits.max_concurrency > 0:
+        ways.append(f"at most {counted(limits.max_concurrency, 'sequence')} at a time")
+    if isinstance(limits, Limits) and limits.max_context_tokens > 0:
+        ways.append(f"a context of at most {limits.max_context_tokens} tokens")
+    largest = max(missed.per_card.terms, key=lambda term: term.amount.expected)
+    yield f"It would fit with {', or '.join(ways)}; the largest term is {largest.name}."
+
+
+def missing(plan: Plan) -> tuple[str, ...]:
+    """A plan that found nothing: the nearest miss, by how much, and what would help."""
+    missed, name = plan.nearest_miss, plan.model.name
+    notes = note_lines(plan.assumptions, plan.warnings)
+    if missed is not None:
+        short = gib(missed.short_by_bytes)
+        first = f"{name}: nothing fits; the nearest is short by {short} a card."
+        near = f"Nearest: {named(missed)}."
+        return (
+            first,
+            near,
+            *training_words(missed),
+            *need_lines(missed),
+            *remedies(missed),
+            *notes,
+        )
+    why = dict.fromkeys(row.message for row in plan.rejected)
+    reasons = (f"Because: {message}." for message in list(why)[:SHOWN_REASONS])
+    return (f"{name}: nothing in the allowed choices can run it.", *reasons, *notes)
+
+
+def plan_words(plan: Plan) -> tuple[str, ...]:
+    """A plan in lines, the answer in the first."""
+    best = plan.recommendation
+    return missing(plan) if best is None else fitting(plan, best)
+
+
+def plan_rows(plan: Plan) -> tuple[Mapping[str, Any], ...]:
+    """The recommendation and the alternatives, a row each."""
+    best = (plan.recommendation,) if plan.recommendation else ()
+    return tuple(plan_row(option) for option in (*best, *plan.alternatives))
+
+
+def plan_row(option: Option) -> dict[str, Any]:
+    """An option as a spreadsheet takes it."""
+    found, card = option.cost, option.card
+    rental = found.rental if found else None
+    row = {name: getattr(option, name, None) for name in PLAN_COLUMNS}
+    return row | {
+        "gpu": option.gpu.id,
+        "billed_cards": found.billed_cards if found else None,
+        "required_gib": round(option.per_card.amount.expected / GIB, 3),
+        "available_gib": round(card.budget_bytes / GIB, 3),
+        "headroom_percent": round(100 * option.headroom_bytes / card.memory_bytes, 1),
+        "hourly_usd": money(found.hourly_usd if found else option.hourly_usd),
+        "monthly_usd": money(found.monthly_usd) if found else None,
+        "purchase_usd": money(found.purchase_usd) if found else None,
+        "price_date": rental.date if rental else None,
+        "price_source": rental.source if rental else None,
+    }
+
+
+def alternative_rows(plan: Plan) -> tuple[Mapping[str, Any], ...]:
+    """Alternatives for a reader: those that differ in the quantization alone share a row."""
+    groups: dict[tuple[str, ...], list[Option]] = {}
+    for option in plan.alternatives:
+        price = money(option.cost.hourly_usd if option.cost else option.hourly_usd)
+        key = (str(option.cards), option.gpu.id, split_words(option), option.precision, str(price))
+        groups.setdefault(key, []).append(option)
+    return tuple(merged(key, options) for key, options in groups.items())
+
+
+def merged(key: tuple[str, ...], options: list[Option]) -> dict[str, Any]:
+    """One row of alike alternatives with the least that is left."""
+    left = min(option.headroom_bytes for option in options)
+    return {
+        "also fits": f"{key[0]} x {key[1]}",
+        "split": key[2],
+        "precision": key[3],
+        "quantization": ", ".join(dict.fromkeys(option.quantization for option in options)),
+        "GiB left": f"{left / GIB:.2f}",
+        "USD/hour": key[4].replace("None", ""),
+    }
