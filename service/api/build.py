@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from service.api.model import model_of
+from service.api.overrides import with_overrides
 from service.api.quantization import chosen_quantization
 from service.catalog.files.gguf_config import GgufTable
 from service.catalog.formats import Formats
@@ -246,7 +247,7 @@ def estimate_request(catalogs: Catalogs, body: Body) -> EstimateRequest:
         model=model,
         precision=catalogs.precisions.pick(precision) if precision else None,
         quantization=quantization(catalogs, model, body),
-        workload=wish(catalogs, body["workload"]),
+        workload=with_overrides(wish(catalogs, body["workload"]), body),
         split=training_split(placement) if training else serving_split(placement),
         gpu=one_gpu(catalogs, gpu, "placement.gpu") if gpu else None,
         memory_bytes=bytes_of_gib(memory) if memory else None,

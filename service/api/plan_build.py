@@ -17,6 +17,7 @@ from service.api.build import (
     wish,
 )
 from service.api.inventory_build import inventory
+from service.api.overrides import refuse_open_format, with_overrides
 from service.domain.costs import CostRules
 from service.domain.errors import InvalidRequest
 from service.domain.hardware import Gpu, Price, PriceKind
@@ -97,12 +98,13 @@ def repriced(catalogs: Catalogs, body: Mapping[str, Body]) -> dict[str, Gpu]:
 
 def plan_request(catalogs: Catalogs, body: Body) -> PlanRequest:
     """A plan's body."""
+    refuse_open_format(body)
     precision, model = body.get("precision"), model_facts(catalogs, body["model"])
     return PlanRequest(
         model=model,
         precision=catalogs.precisions.pick(precision) if precision else None,
         quantization=quantization(catalogs, model, body),
-        workload=wish(catalogs, body["workload"]),
+        workload=with_overrides(wish(catalogs, body["workload"]), body),
         choices=choices(catalogs, model, body.get("choices", {})),
         limits=PlanLimits(**body.get("limits", {})),
         inventory=inventory(catalogs, body.get("inventory", ())),

@@ -8,6 +8,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from service.api.fields import MAX_TEXT, Flag, Number, Strict, Text, Whole, Word
 from service.api.model import Model
+from service.api.overrides import OverridesSchema
 from service.api.quantization import QuantizationChoice
 
 MAX_TOKENS = 1 << 31
@@ -192,6 +193,7 @@ class EstimateSchema(Strict):
     precision = Text()
     quantization = QuantizationChoice()
     placement = fields.Nested(PlacementSchema)
+    overrides = fields.Nested(OverridesSchema)
     risk = Word("high", "expected")
     catalog_version = Text()
 
@@ -325,6 +327,7 @@ class PlanSchema(Strict):
     quantization = QuantizationChoice()
     choices = fields.Nested(ChoicesSchema)
     limits = fields.Nested(LimitsSchema)
+    overrides = fields.Nested(OverridesSchema)
     targets = fields.Nested(TargetsSchema)
     costs = fields.Nested(CostsSchema)
     price_overrides = fields.Dict(

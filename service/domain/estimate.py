@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.domain.budgets import Offer
+from service.domain.errors import InvalidRequest
 from service.domain.judging import (
     Need,
     serving_budget,
@@ -14,6 +15,7 @@ from service.domain.judging import (
 )
 from service.domain.limits import serving_limits
 from service.domain.outcome import outcome
+from service.domain.overrides import OVERRIDABLE
 from service.domain.questions import Serving
 from service.domain.requests import EstimateRequest, Risk, ServingWish, Stock, TrainingWish
 from service.domain.resolving import (
@@ -26,6 +28,7 @@ from service.domain.resolving import (
 )
 from service.domain.results import Budget, Caution, Estimate, PerCard, Verdicts
 from service.domain.rules import cautions, refuse_unsupported
+from service.domain.serving_terms import forms
 from service.domain.training_estimate import training_estimate
 
 
@@ -62,6 +65,7 @@ def serving_estimate(
     """Memory of a served model on its fullest card."""
     serving = resolved_serving(frame, wish, stock, notes)
     refuse_unsupported(serving, request.gpu)
+    refuse_absent(serving)
     explained = stage_needs(serving)
     fullest, memory = tightest(explained), frame.card.memory_bytes
     needs = tuple(one.need for one in explained)
@@ -83,6 +87,17 @@ def serving_estimate(
         assumptions=tuple(notes.found),
         warnings=(*cautions(serving, request.gpu), *_budget_cautions(serving, needs, offer)),
     )
+
+
+def refuse_absent(serving: Serving) -> None:
+    """Refuse bytes stated for a term that this question does not have."""
+    present = {form.name for form in forms(serving)}
+    for term in serving.overrides.stated:
+        if term not in present:
+            raise InvalidRequest(
+                f"overrides.{OVERRIDABLE[term]}",
+                f"nothing is held as {term} here; only as {', '.join(sorted(present))}",
+            )
 
 
 def _budget(

@@ -69,6 +69,7 @@ class TermForm:
     shape     whether it follows the model's shape, which may only be assumed
     from_file whether the tensors of a given file settle it, whatever the shape
     shape_doubt  how far readings lie where the shape is assumed
+    stated       bytes that the caller has measured, in place of the formula
     """
 
     name: str
@@ -82,9 +83,12 @@ class TermForm:
     shape: bool = False
     from_file: bool = False
     shape_doubt: Doubt = SHAPE_DOUBT
+    stated: Callable[[Serving], Amount] | None = None
 
     def amount(self, serving: Serving, stage: Stage) -> Amount:
         """Bytes with their range; no words are built."""
+        if self.stated is not None:
+            return self.stated(serving)
         size = self.expected(serving, stage)
         return ranged(size, self.doubt(serving))
 

@@ -9,6 +9,7 @@ from service.domain.architecture import Architecture, LayerKind, Stage
 from service.domain.engine import CachePrecision, Engine
 from service.domain.framework import Framework, FrameworkProfile
 from service.domain.optimizer import Optimizer
+from service.domain.overrides import NO_OVERRIDES, Overrides
 from service.domain.precision import Precision, Quantization
 from service.domain.profiles import Profile
 from service.domain.tensors import Tensors
@@ -45,12 +46,13 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """A model at a precision and a quantization, split over ranks."""
+    """A model at a precision and a quantization, split over ranks; terms that were measured."""
 
     model: Architecture
     precision: Precision
     quantization: Quantization
     split: Split
+    overrides: Overrides = NO_OVERRIDES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

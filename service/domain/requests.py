@@ -12,6 +12,7 @@ from service.domain.framework import Framework
 from service.domain.hardware import Gpu
 from service.domain.nodes import Node, Shape
 from service.domain.optimizer import Optimizer
+from service.domain.overrides import NO_OVERRIDES, Overrides
 from service.domain.physics import Efficiency, Physics
 from service.domain.precision import Precision, Quantization
 from service.domain.questions import LoraSlots, Role, Split
@@ -55,6 +56,7 @@ class ServingWish:
     adapters: LoraSlots | None = None
     draft: ModelFacts | Literal["mtp"] | None = None
     allow_context_beyond_limit: bool = False
+    overrides: Overrides = NO_OVERRIDES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

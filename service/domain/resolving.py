@@ -286,4 +286,5 @@ def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes
         adapters=wish.adapters,
         large_links=batch_defaults(profile, frame.card).large_links,
         draft=resolved_draft(frame, wish, stock, notes),
+        overrides=wish.overrides,
     )

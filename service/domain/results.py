@@ -13,7 +13,7 @@ from service.domain.hardware import Gpu
 from service.domain.nodes import MixedStage, Taken
 from service.domain.physics import Throughput
 
-Provenance = Literal["exact", "derived", "calibrated", "assumed"]
+Provenance = Literal["exact", "derived", "calibrated", "assumed", "measured by the caller"]
 Verdict = Literal["fits", "tight", "does-not-fit"]
 Side = Literal["inside", "cache", "beside", "before"]
 Value = int | float | str

@@ -6,9 +6,11 @@ from service.domain.architecture import Stage
 from service.domain.engine import Engine
 from service.domain.engines import ENGINE_MODELS
 from service.domain.forms import FAMILY_DOUBT, PoolForm, TermForm, ranged, stated_share
+from service.domain.overrides import NO_OVERRIDES, Overrides
 from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving, Split
 from service.domain.results import Amount, Term
+from service.domain.stated_terms import stated_amount, stated_form, stated_pool
 
 WEIGHTS_ALONE = frozenset({"weights", "kv_cache", "communication", "runtime"})
 """Terms of a diffusion model: what its steps take grows with the image, which nobody named."""
@@ -22,12 +24,28 @@ def forms(serving: Serving) -> tuple[TermForm, ...]:
     found = ENGINE_MODELS[serving.engine.kind].terms
     if serving.model.output == "latents":
         found = tuple(form for form in found if form.name in WEIGHTS_ALONE)
-    return tuple(form for form in found if form.present(serving))
+    kept = tuple(form for form in found if form.present(serving))
+    if serving.overrides is NO_OVERRIDES:
+        return kept
+    return tuple(stated_form(form, serving.overrides) for form in kept)
+
+
+def unplaced(engine: Engine, overrides: Overrides) -> tuple[str, ...]:
+    """Stated terms that an engine does not have."""
+    known = {form.name for form in ENGINE_MODELS[engine.kind].terms}
+    return tuple(term for term in overrides.stated if term not in known)
 
 
 def pool(serving: Serving) -> PoolForm:
     """How the engine lays out its cache."""
-    return ENGINE_MODELS[serving.engine.kind].pool
+    own = ENGINE_MODELS[serving.engine.kind].pool
+    token = serving.overrides.kv_cache
+    return own if token is None else stated_pool(token, state_of(serving))
+
+
+def state_of(serving: Serving) -> TermForm | None:
+    """The term of states that sequences keep whatever their length."""
+    return next((form for form in forms(serving) if form.name == "recurrent_state"), None)
 
 
 def default_share(
@@ -44,6 +62,8 @@ def share_varies(engine: Engine) -> bool:
 
 def weight_amount(placement: Placement, engine: Engine, profile: Profile, stage: Stage) -> Amount:
     """Weights of a stage on one rank as the engine loads them."""
+    if placement.overrides.weights is not None:
+        return stated_amount(placement.overrides.weights)
     size = ENGINE_MODELS[engine.kind].weights(placement, profile, stage)
     model = placement.model
     guessed = model.family_is_assumed and model.stored is None

@@ -80,6 +80,7 @@ class Workload:
                 precision=form.precision,
                 quantization=form.quantization,
                 split=way,
+                overrides=self.wish.overrides,
             )
             found = weight_loads(placement, self.wish.engine, self.profile, self.request.risk)
             self._weights[key] = found
@@ -100,6 +101,7 @@ class Workload:
             precision=form.precision,
             quantization=form.quantization,
             split=WHOLE,
+            overrides=self.wish.overrides,
         )
         stage = stages_of(placement)[0]
         return weight_amount(placement, self.wish.engine, self.profile, stage).low
