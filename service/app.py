@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flask import Flask, Response, g, request
 
-from service.api import catalog_routes, errors, routes
+from service.api import catalog_routes, errors, observations, routes
 from service.api.body import MAX_HEADER_BODY_BYTES
 from service.api.build import Catalogs
 from service.catalog.engines import load_engines, load_frameworks
@@ -151,4 +151,5 @@ def create_app(hub: Hub | None = None) -> Flask:
     errors.register(app)
     app.register_blueprint(routes.BLUEPRINT)
     app.register_blueprint(catalog_routes.BLUEPRINT)
+    app.register_blueprint(observations.BLUEPRINT)
     return app

@@ -8,7 +8,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
 from service.api import fields as own
-from service.api import fleet_schema, model, overrides, quantization, schemas
+from service.api import fleet_schema, model, observations, overrides, quantization, schemas
 from tests.support.contract import DOCUMENT, resolved
 
 COMPONENTS: dict[str, type[Schema]] = {
@@ -31,6 +31,8 @@ COMPONENTS: dict[str, type[Schema]] = {
     "OwnPrice": schemas.PriceSchema,
     "SpeedTargets": schemas.TargetsSchema,
     "Efficiency": schemas.EfficiencySchema,
+    "ObservationRequest": observations.ObservationSchema,
+    "Measured": observations.MeasuredSchema,
     "Overrides": overrides.OverridesSchema,
     "StatedRange": overrides.StatedSchema,
     "Policy": quantization.PolicySchema,
