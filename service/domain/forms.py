@@ -70,6 +70,7 @@ class TermForm:
     from_file whether the tensors of a given file settle it, whatever the shape
     shape_doubt  how far readings lie where the shape is assumed
     stated       bytes that the caller has measured, in place of the formula
+    follows_held  whether it follows the sequences that a replica holds, beyond the limits of a step
     """
 
     name: str
@@ -84,6 +85,7 @@ class TermForm:
     from_file: bool = False
     shape_doubt: Doubt = SHAPE_DOUBT
     stated: Callable[[Serving], Amount] | None = None
+    follows_held: bool = True
 
     def amount(self, serving: Serving, stage: Stage) -> Amount:
         """Bytes with their range; no words are built."""

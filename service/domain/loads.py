@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from operator import add
 from typing import NamedTuple
 
 from service.domain.architecture import Stage
 from service.domain.budgets import POLICIES, Sides
 from service.domain.engine import Engine, Policy
+from service.domain.forms import TermForm
 from service.domain.judging import OUTSIDE, SIDES, at_risk, stages_of
 from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving
 from service.domain.requests import Risk
-from service.domain.results import Amount, Side
 from service.domain.serving_terms import forms, weight_amount
 
 
@@ -38,20 +38,31 @@ class Loads(NamedTuple):
     batched_tokens: int
 
 
-def loads_beside_weights(serving: Serving, risk: Risk) -> Loads:
+Rows = dict[tuple[object, ...], "Row"]
+
+
+def loads_beside_weights(serving: Serving, risk: Risk, known: Rows) -> Loads:
     """Every stage's need but its weights; no term of it depends on how those are stored.
 
-    No words are built: a search asks for hundreds of these.
+    No words are built: a search asks for hundreds of these. `known` keeps what does not follow the
+    sequences that a replica holds, so that replicas of one split share it; it belongs to one
+    request, one type of cache and one card's defaults.
     """
-    kept = [(form.side(serving), form.amount) for form in forms(serving)[1:]]
-    known: dict[tuple[object, ...], dict[str, int]] = {}
+    kept = forms(serving)[1:]
+    steady = [form for form in kept if not form.follows_held]
+    moving = [form for form in kept if form.follows_held]
+    split, limits = serving.split, (serving.max_sequences, serving.max_batched_tokens)
     rows = []
+    here: Rows = {}
     for stage in stages_of(serving):
         content = (serving.model.layer_order[stage.start : stage.stop], stage.first, stage.last)
-        if content not in known:
-            known[content] = _stage_row(serving, stage, kept, risk)
-        rows.append(known[content])
-    inside, cache, beside, before = (tuple(row[side] for row in rows) for side in SIDES)
+        if content not in here:
+            key = (content, split.tensor, split.pipeline, split.expert, limits)
+            if key not in known:
+                known[key] = _row(serving, stage, steady, risk)
+            here[content] = known[key].plus(_row(serving, stage, moving, risk))
+        rows.append(here[content])
+    inside, cache, beside, before, high = zip(*rows, strict=True)
     outside = tuple(map(add, beside, before))
     return Loads(
         inside=inside,
@@ -60,26 +71,34 @@ def loads_beside_weights(serving: Serving, risk: Risk) -> Loads:
         before=before,
         together=tuple(map(add, inside, cache)),
         outside=outside,
-        outside_high=max(row["outside_high"] for row in rows),
+        outside_high=max(high),
         level=len(set(beside)) == len(set(before)) == 1,
         batched_tokens=serving.max_batched_tokens,
     )
 
 
-def _stage_row(
-    serving: Serving,
-    stage: Stage,
-    kept: Sequence[tuple[Side, Callable[[Serving, Stage], Amount]]],
-    risk: Risk,
-) -> dict[str, int]:
+class Row(NamedTuple):
     """Bytes of one stage by side, and outside at the high bound."""
+
+    inside: int
+    cache: int
+    beside: int
+    before: int
+    outside_high: int
+
+    def plus(self, other: Row) -> Row:
+        """Both together."""
+        return Row(*map(add, self, other))
+
+
+def _row(serving: Serving, stage: Stage, kept: Sequence[TermForm], risk: Risk) -> Row:
     found = {**dict.fromkeys(SIDES, 0), "outside_high": 0}
-    for side, amount_of in kept:
-        amount = amount_of(serving, stage)
+    for form in kept:
+        amount, side = form.amount(serving, stage), form.side(serving)
         found[side] += at_risk(amount, risk)
         if side in OUTSIDE:
             found["outside_high"] += amount.high
-    return found
+    return Row(**found)
 
 
 def weight_loads(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from service.domain.candidates import Format
 from service.domain.hardware import Gpu
 from service.domain.judging import stages_of
-from service.domain.loads import Heaviest, Loads, heaviest, loads_beside_weights, weight_loads
+from service.domain.loads import Heaviest, Loads, Rows, heaviest, loads_beside_weights, weight_loads
 from service.domain.profiles import BatchDefaults, Profile
 from service.domain.questions import Placement, Serving, Split
 from service.domain.requests import PlanRequest, ServingWish, Stock
@@ -32,6 +32,7 @@ class Workload:
     stock: Stock
     evaluated: int = 0
     _loads: dict[tuple[object, ...], Loads] = field(default_factory=dict)
+    _rows: dict[tuple[object, ...], Rows] = field(default_factory=dict)
     _weights: dict[tuple[object, ...], tuple[int, ...]] = field(default_factory=dict)
     _needs: dict[tuple[object, ...], Needs] = field(default_factory=dict)
 
@@ -66,7 +67,8 @@ class Workload:
         if found is None:
             self.evaluated += 1
             serving = self.serving(gpu, form, way)
-            found = self._loads[key] = loads_beside_weights(serving, self.request.risk)
+            rows = self._rows.setdefault(key[1:], {})
+            found = self._loads[key] = loads_beside_weights(serving, self.request.risk, rows)
         return found
 
     def weights(self, form: Format, way: Split) -> tuple[int, ...]:

@@ -131,6 +131,7 @@ SGLANG = EngineModel(
         RECURRENT_STATE,
         TermForm(
             name="activations",
+            follows_held=False,
             expected=activations,
             values=activation_values,
             formula="T x (x I / t + y h) x 2 + expert workspace + k n V x 4",
@@ -140,6 +141,7 @@ SGLANG = EngineModel(
         ),
         TermForm(
             name="cuda_graphs",
+            follows_held=False,
             expected=cuda_graphs,
             values=lambda _, stage: {"layers": stage.layers},
             formula="base + per layer x layers",
@@ -150,6 +152,7 @@ SGLANG = EngineModel(
         ),
         TermForm(
             name="runtime",
+            follows_held=False,
             expected=runtime,
             values=lambda serving, _: {"ranks": serving.split.ranks},
             formula="table by ranks",

@@ -264,6 +264,7 @@ def lora_values(serving: Serving, stage: Stage) -> Mapping[str, Value]:
 
 
 LORA_ADAPTERS = TermForm(
+    follows_held=False,
     name="lora_adapters",
     expected=lora_adapters,
     values=lora_values,

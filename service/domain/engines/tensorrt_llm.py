@@ -110,6 +110,7 @@ TENSORRT_LLM = EngineModel(
         RECURRENT_STATE,
         TermForm(
             name="activations",
+            follows_held=False,
             expected=activations,
             values=activation_values,
             formula="T x (x I / t + y h) x 2 + expert workspace + k n V x 4",
@@ -118,6 +119,7 @@ TENSORRT_LLM = EngineModel(
         ),
         TermForm(
             name="cuda_graphs",
+            follows_held=False,
             expected=cuda_graphs,
             values=lambda serving, _: {"graphs": profile_of(serving).graphs},
             formula="graphs x one graph",

@@ -83,6 +83,7 @@ def graph_side(serving: Serving) -> Side:
 
 CUDA_GRAPHS = TermForm(
     name="cuda_graphs",
+    follows_held=False,
     expected=cuda_graphs,
     values=graph_values,
     formula="(base + per layer x layers + experts + latent - ranks) x sizes / 51",

@@ -100,6 +100,7 @@ VLLM = EngineModel(
         CUDA_GRAPHS,
         TermForm(
             name="communication",
+            follows_held=False,
             expected=communication,
             values=lambda serving, _: {
                 "tensor_parallel": serving.split.tensor,
@@ -111,6 +112,7 @@ VLLM = EngineModel(
         ),
         TermForm(
             name="runtime",
+            follows_held=False,
             expected=runtime,
             values=lambda serving, _: {
                 "ranks": serving.split.ranks,

@@ -108,6 +108,7 @@ def encoder(serving: Serving, stage: Stage) -> int:
 
 ENCODER = TermForm(
     name="encoder",
+    follows_held=False,
     expected=encoder,
     values=lambda serving, _: {"tokens": serving.step_tokens},
     formula="tokens of a step x hidden size x 2",
@@ -118,6 +119,7 @@ ENCODER = TermForm(
 
 ACTIVATIONS = TermForm(
     name="activations",
+    follows_held=False,
     expected=activations,
     values=activation_values,
     formula="max(k*n*V*4 + a*T*h*2 + c, T*(x*I/t + y*h)*2 + c) + expert workspace",
