@@ -114,6 +114,13 @@ OCCUPYING = (
     "weights_bytes", "activations_bytes", "non_torch_bytes", "cuda_graphs_bytes",
     "model_buffer_bytes", "kv_buffer_bytes", "recurrent_state_bytes", "compute_buffer_bytes",
 )  # fmt: skip
+HELD = (
+    *OCCUPYING,
+    "before_load_bytes",
+    "after_load_bytes",
+    "kv_cache_capacity_bytes",
+    "keys_bytes",
+)
 ROUNDING = {"vllm": GIB // 200, "sglang": GIB // 100, "llama.cpp": MIB // 100}
 """Half of the last printed digit, twice that where two figures make one reading."""
 
@@ -152,10 +159,18 @@ def reading(text: str) -> Reading:
         raise InvalidRequest("log", f"no line states memory. Looked for lines with {looked}")
     engine = max(found.engines, key=lambda name: found.engines[name])
     shared = found.ranks.pop("", {})
-    ranks = {rank: derived({**shared, **own}) for rank, own in found.ranks.items()}
+    for own in found.ranks.values():
+        if not set(own) & set(HELD):
+            shared |= own  # an engine core's lines speak for all of its workers
+    ranks = {
+        rank: derived({**shared, **own})
+        for rank, own in found.ranks.items()
+        if set(own) & set(HELD)
+    }
     ranks = ranks or {"": derived(shared)}
     fullest = max(ranks, key=lambda rank: sum(ranks[rank].get(name, 0) for name in OCCUPYING))
-    kept = [*found.lines.get("", ()), *(found.lines.get(fullest, ()) if fullest else ())]
+    kept = [row for rank, rows in found.lines.items() if rank not in ranks for row in rows]
+    kept += found.lines.get(fullest, ())
     return Reading(
         engine=engine,
         rank=fullest,

@@ -18,7 +18,7 @@ PATH = "/v1/observations/compare"
 VLLM = """
 (Worker_TP0 pid=1) INFO 09-11 [gpu_model_runner.py:4820] Model loading took 7.51 GiB memory and 1 s
 (Worker_TP1 pid=2) INFO 09-11 [gpu_model_runner.py:4820] Model loading took 7.53 GiB memory and 1 s
-(EngineCore pid=102) INFO 09-11 [kv_cache_utils.py:1319] GPU KV cache size: 597,776 tokens
+(EngineCore_DP0 pid=102) INFO 09-11 [kv_cache_utils.py:1319] GPU KV cache size: 597,776 tokens
 (Worker_TP1 pid=2) INFO [gpu_model_runner.py:5000] Graph capturing finished in 9 secs, took 0.55 GiB
 (Worker_TP1 pid=2) INFO Actual usage is 7.53 GiB for weight, 1.2 GiB for peak activation, 2.07 GiB \
 for non-torch memory, and 0.56 GiB for CUDAGraph memory.
@@ -62,6 +62,7 @@ def test_the_fullest_rank_of_a_vllm_log_is_compared(client: FlaskClient) -> None
     assert rows["non_torch_bytes"]["measured_bytes"] == round(2.07 * GIB)
     assert rows["cuda_graphs_bytes"]["measured_bytes"] == round(0.56 * GIB)
     assert rows["kv_cache_capacity_tokens"]["measured"] == 597_776
+    assert len(answer.json["log"]["lines"]) == 4
 
 
 def test_keys_and_values_of_an_sglang_log_make_one_pool(client: FlaskClient) -> None:
