@@ -13,6 +13,7 @@ from service.app import read_catalogs
 from service.catalog.models import entry_architecture
 from service.domain.hardware import Gpu
 from service.domain.judging import serving_headroom, serving_offer, stage_needs, usable_share
+from service.domain.overrides import Overrides, Stated
 from service.domain.planner import plan
 from service.domain.questions import Split
 from service.domain.requests import Choices, PlanLimits, PlanRequest, ServingWish, Stock
@@ -156,6 +157,32 @@ def smallest(request: PlanRequest, stock: Stock) -> tuple[int, int] | None:
 @settings(max_examples=500, deadline=None, derandomize=True)
 def test_no_combination_is_smaller_than_the_plan(question: Question) -> None:
     request, stock = question.request(), catalogs().stock
+    best = plan(request, stock).recommendation
+    found = (best.cards, best.quality_rank) if best else None
+    assert found == smallest(request, stock)
+
+
+GIB = 1 << 30
+MEASURED = st.fixed_dictionaries(
+    {},
+    optional={
+        "weights": st.integers(GIB, 40 * GIB),
+        "activations": st.integers(0, 4 * GIB),
+        "runtime": st.integers(0, GIB),
+        "kv_cache": st.integers(1, 300_000),
+    },
+)
+
+
+@given(QUESTIONS, MEASURED)
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_nothing_is_smaller_where_terms_are_measured(
+    question: Question, measured: dict[str, int]
+) -> None:
+    one = replace(question, formats=question.formats[:1]).request()
+    stated = {name: Stated(low=n // 2, expected=n, high=n + 1) for name, n in measured.items()}
+    wish = replace(one.workload, overrides=Overrides(**stated))
+    request, stock = replace(one, workload=wish), catalogs().stock
     best = plan(request, stock).recommendation
     found = (best.cards, best.quality_rank) if best else None
     assert found == smallest(request, stock)
