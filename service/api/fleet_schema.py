@@ -14,8 +14,8 @@ from service.api.schemas import (
     ChoicesSchema,
     PoolSchema,
     TargetsSchema,
-    Workload,
 )
+from service.api.workload_schema import Workload
 from service.domain.fleet import MOST_UNITS
 
 MOST_MODELS = 32

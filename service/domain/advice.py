@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from service.domain.candidates import QUALITY_RANKS, CardClass, Format, useful_quantizations
+from service.domain.plan_results import Advice, Growth, Sensitivity
 from service.domain.requests import Risk, ServingWish
-from service.domain.results import Advice, Growth, Sensitivity
 from service.domain.rules import cache_support, kernel_support
 from service.domain.search import Arrangement, Fit, Search
 

@@ -10,9 +10,10 @@ from service.domain.fleet_packing import SHARES, Bin, Packer, Placed, Unit, Way
 from service.domain.fleet_ways import FleetRequest, model_ways
 from service.domain.inventory import row_memory_bytes
 from service.domain.nodes import Taken
+from service.domain.plan_results import Option
 from service.domain.planner import plan
 from service.domain.requests import NodeRow, PlanRequest, ServingWish, Stock
-from service.domain.results import Note, Option
+from service.domain.results import Note
 
 MOST_UNITS = 64
 MOST_KINDS = 8

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from service.domain.results import Option
+from service.domain.plan_results import Option
 from service.domain.units import ceil_div
 
 MOST_STEPS = 20_000

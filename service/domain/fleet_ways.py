@@ -10,9 +10,10 @@ from service.domain.errors import InvalidRequest
 from service.domain.fleet_packing import Way
 from service.domain.inventory import row_memory_bytes
 from service.domain.judging import OUTSIDE, at_risk
+from service.domain.plan_results import Option, Plan
 from service.domain.planner import plan
 from service.domain.requests import NodeRow, PlanRequest, ServingWish, Stock
-from service.domain.results import Note, Option, Plan
+from service.domain.results import Note
 from service.domain.search import DEFAULT_TENSOR_PARALLEL
 
 

@@ -20,9 +20,10 @@ from service.domain.nodes import (
     placement,
 )
 from service.domain.options import DEFAULT_RANK_LOSS, launch
+from service.domain.plan_results import Option, Plan, Rejection
 from service.domain.proof import shortfall
 from service.domain.requests import Pool
-from service.domain.results import Caution, Option, PerCard, Plan, Rejection
+from service.domain.results import Caution, PerCard
 from service.domain.search import Search
 from service.domain.ways import divisible_splits, split_of
 

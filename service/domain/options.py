@@ -15,9 +15,10 @@ from service.domain.judging import (
     usable_share,
 )
 from service.domain.limits import serving_limits
+from service.domain.plan_results import Option
 from service.domain.questions import Serving
 from service.domain.requests import Pool
-from service.domain.results import Option, PerCard
+from service.domain.results import PerCard
 from service.domain.search import Arrangement, Search
 
 DEFAULT_RANK_LOSS = "as released"

@@ -9,6 +9,7 @@ from service.domain.candidates import CardClass, card_classes
 from service.domain.errors import InvalidRequest
 from service.domain.mixed import with_mixed
 from service.domain.options import option
+from service.domain.plan_results import Advice, MatrixRow, Option, Plan
 from service.domain.precision import Precision
 from service.domain.proof import nearest_miss, proof, refusals
 from service.domain.questions import Split
@@ -22,7 +23,7 @@ from service.domain.resolving import (
     resolved_quantization,
     resolved_serving,
 )
-from service.domain.results import Advice, Caution, MatrixRow, Option, Plan
+from service.domain.results import Caution
 from service.domain.rules import cautions
 from service.domain.search import Arrangement, Fit, Search
 from service.domain.speed import resolved_speed

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from service.domain.candidates import CardClass, Format
 from service.domain.judging import budget_bytes_of, sides_of, stages_of, term_sizes
+from service.domain.plan_results import Reason, Rejection
 from service.domain.ranking import cost
-from service.domain.results import Reason, Rejection
 from service.domain.search import Arrangement, Fit, Search
 from service.domain.units import GIB
 from service.domain.ways import Ground, divisible_splits

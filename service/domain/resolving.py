@@ -245,6 +245,17 @@ def resolved_flash(wish: ServingWish, profile: Profile) -> bool:
     return wish.flash_attention
 
 
+def resolved_share(frame: Frame, wish: ServingWish, step_tokens: int, notes: Notes) -> float:
+    """The share of a card that the engine takes: the caller's, else this version's."""
+    if wish.memory_utilization is not None:
+        return wish.memory_utilization
+    profile = wish.engine.profile(wish.engine_version)
+    share = default_share(wish.engine, profile, frame.card.memory_bytes, step_tokens, frame.split)
+    if POLICIES[wish.engine.policy].takes_share:
+        notes.default("workload.memory_utilization", share, "engine default")
+    return share
+
+
 def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes) -> Serving:
     """A serving question with every default of this engine version and card filled in."""
     profile = wish.engine.profile(wish.engine_version)
@@ -261,13 +272,6 @@ def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes
     sequences, tokens = resolved_batch(
         wish, batch_defaults(profile, frame.card), held, context, notes
     )
-    utilization = wish.memory_utilization
-    if utilization is None:
-        utilization = default_share(
-            wish.engine, profile, frame.card.memory_bytes, tokens, frame.split
-        )
-        if POLICIES[wish.engine.policy].takes_share:
-            notes.default("workload.memory_utilization", utilization, "engine default")
     return Serving(
         model=frame.model,
         precision=frame.precision,
@@ -280,7 +284,7 @@ def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes
         cache=resolved_cache(wish, frame.precision, stock, notes),
         max_sequences=max(sequences, 1),
         max_batched_tokens=tokens,
-        memory_utilization=utilization,
+        memory_utilization=resolved_share(frame, wish, tokens, notes),
         cuda_graphs=wish.cuda_graphs is not False,
         flash_attention=resolved_flash(wish, profile),
         adapters=wish.adapters,

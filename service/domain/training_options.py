@@ -8,9 +8,10 @@ from service.domain.companions import companion_host_bytes
 from service.domain.inventory import taken
 from service.domain.judging import at_risk
 from service.domain.nodes import Taken
+from service.domain.plan_results import Option
 from service.domain.questions import TrainingRun
 from service.domain.requests import Pool
-from service.domain.results import Budget, Option, TrainingLimits, TrainingSetup
+from service.domain.results import Budget, TrainingLimits, TrainingSetup
 from service.domain.training_estimate import need_bytes, peak, phase_cards
 from service.domain.training_limits import training_limits
 from service.domain.training_search import Found, Space, TrainingSearch, memory_bytes

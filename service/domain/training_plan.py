@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from service.domain.candidates import pools
 from service.domain.errors import InvalidRequest
+from service.domain.plan_results import Advice, MatrixRow, Option, Plan, Rejection
 from service.domain.questions import Split
 from service.domain.ranking import cost, power
 from service.domain.requests import PlanRequest, Pool, Stock, TrainingWish
@@ -17,7 +18,6 @@ from service.domain.resolving import (
     resolved_precision,
     resolved_quantization,
 )
-from service.domain.results import Advice, MatrixRow, Option, Plan, Rejection
 from service.domain.training_choices import Variant, refuse_serving_choices, variants
 from service.domain.training_estimate import (
     peak,

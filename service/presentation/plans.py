@@ -10,7 +10,7 @@ from service.domain.costs import Cost
 from service.domain.hardware import Price
 from service.domain.nodes import Taken
 from service.domain.physics import Throughput
-from service.domain.results import Option, Plan
+from service.domain.plan_results import Option, Plan
 from service.presentation.estimates import (
     budget_view,
     limits_view,
