@@ -57,14 +57,7 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
         speed=resolved_speed(request.targets, wish.context_tokens or 1, stock.physics, notes),
         classes=classes,
     )
-    fits = [
-        fit
-        for cards in classes
-        for form in cards.formats
-        if (fit := search.fewest(cards, form)) is not None
-    ]
-    if request.inventory:
-        fits = undominated(fits)
+    fits = fewest_fits(search, classes)
     order = ranked(request.objective, fits, request.limit + 1)
     best = order[0] if order else None
     missed = None if best else nearest_miss(search, classes)
@@ -88,6 +81,17 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
         evaluated=search.workload.evaluated,
     )
     return with_mixed(search, found) if request.allow_mixed else found
+
+
+def fewest_fits(search: Search, classes: tuple[CardClass, ...]) -> list[Fit]:
+    """The fewest cards of every kind and format that fit; of an inventory what is worth having."""
+    fits = [
+        fit
+        for cards in classes
+        for form in cards.formats
+        if (fit := search.fewest(cards, form)) is not None
+    ]
+    return undominated(fits) if search.request.inventory else fits
 
 
 def undominated(fits: list[Fit]) -> list[Fit]:
