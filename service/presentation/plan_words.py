@@ -8,7 +8,8 @@ from typing import Any
 
 from service.domain.hardware import Price
 from service.domain.physics import Throughput
-from service.domain.results import Limits, Option, Plan, Rejection
+from service.domain.plan_results import Option, Plan, Rejection
+from service.domain.results import Limits
 from service.domain.units import GIB
 from service.presentation.words import counted, gib, money, note_lines, room, span, term_lines
 
