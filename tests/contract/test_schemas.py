@@ -8,7 +8,15 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
 from service.api import fields as own
-from service.api import fleet_schema, model, observations, overrides, quantization, schemas
+from service.api import (
+    fleet_schema,
+    model,
+    observations,
+    overrides,
+    quantization,
+    schemas,
+    workload_schema,
+)
 from tests.support.contract import DOCUMENT, resolved
 
 COMPONENTS: dict[str, type[Schema]] = {
@@ -18,15 +26,15 @@ COMPONENTS: dict[str, type[Schema]] = {
     "FleetModel": fleet_schema.FleetModelSchema,
     "FootprintRequest": schemas.FootprintSchema,
     "ModelObject": model.ModelObjectSchema,
-    "InferenceWorkload": schemas.InferenceSchema,
-    "LoraAdapters": schemas.LoraAdaptersSchema,
-    "TrainingWorkload": schemas.TrainingSchema,
-    "Lora": schemas.LoraSchema,
+    "InferenceWorkload": workload_schema.InferenceSchema,
+    "LoraAdapters": workload_schema.LoraAdaptersSchema,
+    "TrainingWorkload": workload_schema.TrainingSchema,
+    "Lora": workload_schema.LoraSchema,
     "Placement": schemas.PlacementSchema,
     "Choices": schemas.ChoicesSchema,
     "Limits": schemas.LimitsSchema,
     "Pool": schemas.PoolSchema,
-    "Companion": schemas.CompanionSchema,
+    "Companion": workload_schema.CompanionSchema,
     "Costs": schemas.CostsSchema,
     "OwnPrice": schemas.PriceSchema,
     "SpeedTargets": schemas.TargetsSchema,
@@ -40,10 +48,10 @@ COMPONENTS: dict[str, type[Schema]] = {
 OWN_FIELDS: dict[type, str] = {
     model.Model: "Model",
     schemas.Workload: "Workload",
-    schemas.Targets: "Targets",
+    workload_schema.Targets: "Targets",
     own.Count: "Count",
     schemas.Cards: "Cards",
-    schemas.Draft: "Draft",
+    workload_schema.Draft: "Draft",
     overrides.StatedBytes: "StatedBytes",
     quantization.QuantizationChoice: "QuantizationChoice",
 }
