@@ -156,6 +156,10 @@ def waiting_share_bytes(run: TrainingRun, saved_bytes: int) -> int:
     M_wait = A·(c - v)/v
 
     A  kept by one micro-batch on the whole stage   c  waiting chunks   v  chunks a stage
+
+    Holds when:  the schedule is 1F1B or interleaved, and all micro-batches are alike.
+    Source:      Narayanan et al. 2021, arXiv 2104.04473, section 2.2.
+    Checked by:  4 chunks in flight, 1 a stage: three more times what one micro-batch keeps.
     """
     beyond = max(0, run.in_flight - run.virtual_stages)
     return ceil_div(saved_bytes * beyond, run.virtual_stages)

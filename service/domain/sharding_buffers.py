@@ -140,7 +140,8 @@ def gathered_frozen_bytes(run: TrainingRun) -> int:
 def sharding_buffer_bytes(run: TrainingRun, phase: Phase) -> int:
     """Gathered, prefetched and reducing copies on one rank in a phase. [B]
 
-    loss          2·P_r + 2·P_b          (all blocks without resharding)
+    M = 2·P_r + 2·P_b  while the loss is computed (all blocks without resharding)
+
     backward      2·P_r + (2 + 2 + 4)·P_b
     root-gradient max(6, 5 + 4/N)·P_r, or 8·P_r + 4·P_b when tied
     DDP           one copy of the gradients in buckets

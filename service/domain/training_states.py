@@ -128,6 +128,7 @@ def weight_bytes(run: TrainingRun, *, sharded: bool = False) -> int:
 
     P  values on the rank   w  bytes a value in the regime; fp32 where k-bit training prepared them
 
+    Holds when:  tied tables are held once; packed tensors keep the format they are loaded in.
     Source:      arXiv 1910.02054, section 3.1; peft 0.21 `utils/other.py`,
                  prepare_model_for_kbit_training.
     Checked by:  Llama 3.1 8B, pure bfloat16: 16,060,522,496.
