@@ -18,6 +18,7 @@ from service.domain.limits import serving_limits
 from service.domain.plan_results import Option
 from service.domain.questions import Serving
 from service.domain.requests import Pool
+from service.domain.resolving import NO_QUANTIZATION
 from service.domain.results import PerCard
 from service.domain.search import Arrangement, Search
 
@@ -118,4 +119,12 @@ def launch(name: str, serving: Serving, utilization: float) -> str:
     if not serving.engine.launch or serving.model.output == "latents":
         return ""
     parts = [f"{flag} {value}".rstrip() for flag, value, present in flags if present]
-    return " ".join((serving.engine.launch, name, *parts))
+    return " ".join((serving.engine.launch, name, *parts)) + checkpoint_note(serving)
+
+
+def checkpoint_note(serving: Serving) -> str:
+    """A shell comment where the plan needs other files than those of the model's own name."""
+    chosen, own = serving.quantization.id, serving.model.declared_quantization
+    if chosen in {NO_QUANTIZATION, own}:
+        return ""
+    return f"  # give a checkpoint quantized to {chosen} in place of the model's name"

@@ -114,3 +114,11 @@ def test_the_same_request_gives_the_same_bytes_and_304(client: FlaskClient) -> N
     first = client.get(url)
     assert client.get(url).data == first.data
     assert client.get(url, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+
+
+def test_a_launch_line_says_which_files_it_needs(client: FlaskClient) -> None:
+    choices = {"gpus": ["h100-sxm5-80gb"], "quantizations": ["awq-int4"]}
+    packed = plan(client, {**LLAMA, "choices": choices})["recommendation"]["launch"]["command"]
+    plain = plan(client, {**LLAMA, "choices": {**choices, "quantizations": ["none"]}})
+    assert packed.endswith("# give a checkpoint quantized to awq-int4 in place of the model's name")
+    assert "#" not in plain["recommendation"]["launch"]["command"]
