@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from service.domain.architecture import Stage
 from service.domain.engines.peaks import block_peak, expert_workspace
+from service.domain.engines.plain import communication_form, runtime_form
 from service.domain.engines.shared import (
     DRAFT_MODEL,
     KV_CACHE,
@@ -15,7 +16,7 @@ from service.domain.engines.shared import (
     weights_form,
 )
 from service.domain.engines.states import RECURRENT_STATE
-from service.domain.forms import FP32_BYTES, EngineModel, TermForm, before
+from service.domain.forms import FP32_BYTES, EngineModel, TermForm
 from service.domain.profiles import GenericProfile, by_ranks
 from service.domain.questions import Serving
 from service.domain.results import Value
@@ -103,24 +104,8 @@ GENERIC = EngineModel(
             provenance="assumed",
             source="logit_copies",
         ),
-        TermForm(
-            name="communication",
-            expected=communication,
-            values=lambda serving, _: {"tensor_parallel": serving.split.tensor},
-            formula="table by tensor-parallel ranks",
-            provenance="calibrated",
-            source="communicator_gib",
-            present=lambda serving: serving.split.tensor > 1,
-        ),
-        TermForm(
-            name="runtime",
-            expected=runtime,
-            values=lambda serving, _: {"ranks": serving.split.ranks},
-            formula="constant",
-            provenance="calibrated",
-            source="context_gib",
-            side=before,
-        ),
+        communication_form(communication),
+        runtime_form(runtime, "constant"),
         DRAFT_MODEL,
         LORA_ADAPTERS,
     ),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from service.domain.architecture import Stage
 from service.domain.engines.peaks import block_peak, expert_workspace
+from service.domain.engines.plain import runtime_form
 from service.domain.engines.shared import (
     DRAFT_MODEL,
     KV_CACHE,
@@ -15,7 +16,7 @@ from service.domain.engines.shared import (
     weights_form,
 )
 from service.domain.engines.states import RECURRENT_STATE
-from service.domain.forms import FP32_BYTES, EngineModel, TermForm, before, beside
+from service.domain.forms import FP32_BYTES, EngineModel, TermForm, beside
 from service.domain.profiles import Profile, SglangProfile, by_ranks
 from service.domain.questions import Serving, Split
 from service.domain.results import Value
@@ -150,16 +151,7 @@ SGLANG = EngineModel(
             side=beside,
             present=lambda serving: serving.cuda_graphs,
         ),
-        TermForm(
-            name="runtime",
-            follows_held=False,
-            expected=runtime,
-            values=lambda serving, _: {"ranks": serving.split.ranks},
-            formula="table by ranks",
-            provenance="calibrated",
-            source="context_gib",
-            side=before,
-        ),
+        runtime_form(runtime, "table by ranks"),
         DRAFT_MODEL,
         LORA_ADAPTERS,
     ),
