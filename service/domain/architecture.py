@@ -235,11 +235,9 @@ def extras(model: Architecture) -> tuple[tuple[str, int], ...]:
     return (*(pair for pair in named if pair[1]), *model.checkpoint_extras)
 
 
-def kind_occurrences(
-    model: Architecture, start: int = 0, stop: int | None = None
-) -> tuple[int, ...]:
-    """How often each layer kind stands in blocks start..stop."""
-    found = Counter(model.layer_order[start:stop])
+def kind_occurrences(model: Architecture) -> tuple[int, ...]:
+    """How often each layer kind stands in a model."""
+    found = Counter(model.layer_order)
     return tuple(found[index] for index in range(len(model.layer_kinds)))
 
 

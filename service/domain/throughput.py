@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from service.domain.architecture import Architecture, Stage, counts, stages
+from service.domain.architecture import Architecture, Stage, counts, kind_occurrences, stages
 from service.domain.engine import Path
 from service.domain.feed_forward import MixtureOfExperts
 from service.domain.hardware import Gpu
@@ -183,17 +183,12 @@ def token_flops(model: Architecture, context_tokens: int) -> int:
     table = 0 if model.tied else elements(model.embeddings)
     weights = counts(model).active_parameters - table
     attention = 0
-    for kind, times in zip(model.layer_kinds, occurrences(model), strict=True):
+    for kind, times in zip(model.layer_kinds, kind_occurrences(model), strict=True):
         for mixer in kind.mixers:
             for row in mixer.cache_rows(1):
                 seen = min(context_tokens, row.window_tokens or context_tokens)
                 attention += 2 * FLOPS_PER_WEIGHT * mixer.query_width * seen * times
     return FLOPS_PER_WEIGHT * weights + attention
-
-
-def occurrences(model: Architecture) -> tuple[int, ...]:
-    """How often each kind of block stands in a model."""
-    return tuple(model.layer_order.count(index) for index in range(len(model.layer_kinds)))
 
 
 def prefill_seconds(serving: Serving, rate: Rates, prompt_tokens: int) -> float:
