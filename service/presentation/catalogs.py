@@ -33,6 +33,8 @@ def known(value: Any) -> Any:
 def gpu_view(gpu: Gpu) -> dict[str, Any]:
     """A card."""
     view: dict[str, Any] = known(asdict(gpu))
+    for shown, price in zip(view.get("prices", ()), gpu.prices, strict=True):
+        shown["date"] = price.date
     return {**view, "memory_bytes": gpu.memory_bytes, "planning_bytes": gpu.planning_bytes}
 
 

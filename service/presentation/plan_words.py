@@ -39,6 +39,8 @@ PLAN_COLUMNS = (
 """Columns of a plan as CSV; new ones are only ever added at the end."""
 
 SHOWN_REASONS = 3
+UNDATED = "unknown"
+"""What stands for the date of a price whose source names none."""
 DEGREES = (
     ("tensor_parallel", "tensor-parallel rank", "tensor-parallel ranks"),
     ("pipeline_parallel", "pipeline stage", "pipeline stages"),
@@ -125,8 +127,8 @@ def cost_lines(option: Option) -> Iterator[str]:
 
 
 def dated(price: Price) -> str:
-    """When a price was seen."""
-    return f"(price of {price.date})" if price.date else "(price without a date)"
+    """When a price was seen, and where if nobody says when."""
+    return f"(price of {price.date})" if price.date else f"(undated price: {price.source})"
 
 
 def dollars(amount: Decimal | None) -> str:
@@ -232,7 +234,7 @@ def plan_row(option: Option) -> dict[str, Any]:
         "hourly_usd": money(found.hourly_usd if found else option.hourly_usd),
         "monthly_usd": money(found.monthly_usd) if found else None,
         "purchase_usd": money(found.purchase_usd) if found else None,
-        "price_date": rental.date if rental else None,
+        "price_date": (rental.date or UNDATED) if rental else None,
         "price_source": rental.source if rental else None,
     }
 

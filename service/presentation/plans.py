@@ -82,15 +82,10 @@ def cost_view(found: Cost | None) -> dict[str, Any] | None:
 
 
 def price_view(price: Price) -> dict[str, Any]:
-    """A price of one card with its date and source."""
-    view = {
-        "kind": price.kind,
-        "usd": money(price.usd),
-        "usd_to": money(price.usd_to),
-        "date": price.date,
-        "source": price.source,
-    }
-    return {key: value for key, value in view.items() if value is not None}
+    """A price of one card with its date and source; the date is null where the source has none."""
+    view = {"kind": price.kind, "usd": money(price.usd), "usd_to": money(price.usd_to)}
+    known = {key: value for key, value in view.items() if value is not None}
+    return {**known, "date": price.date, "source": price.source}
 
 
 def throughput_view(found: Throughput | None) -> dict[str, Any] | None:
