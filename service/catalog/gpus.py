@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,11 @@ from service.catalog.shelf import Shelf, check, nearest, read_entries, shelf
 from service.catalog.strict_yaml import load
 from service.catalog.structure import convert
 from service.domain.errors import UnknownName
-from service.domain.hardware import Gpu
+from service.domain.hardware import AVAILABLE, Gpu
 
 MIN_MIB = 1024
 MAX_MIB = 4096 * 1024
+DATE = re.compile(r"20\d\d(-[01]\d(-[0-3]\d)?)?", re.ASCII)
 MAX_USD = 10_000_000
 MAX_CARDS_PER_NODE = 1024
 
@@ -56,7 +58,23 @@ def load_gpus(path: Path) -> GpuCatalog:
         Mapping[str, tuple[str, ...]], data["groups"] or {}
     )
     _check_groups(groups, cards, path)
-    return GpuCatalog(cards=cards, groups={name.lower(): ids for name, ids in groups.items()})
+    named = {name.lower(): ids for name, ids in groups.items()}
+    return GpuCatalog(cards=cards, groups={**derived_groups(cards), **named})
+
+
+def derived_groups(cards: Shelf[Gpu]) -> dict[str, tuple[str, ...]]:
+    """Groups that follow from the cards: "mig", a card's own slices, and whole cards of a size.
+
+    Only what can be had counts, so that a group of a size holds no announced card.
+    """
+    found: dict[str, list[str]] = {}
+    for card in cards:
+        if card.availability in AVAILABLE:
+            size = f"{card.memory_label_gb:g}gb"
+            names = ("mig", f"{card.mig.parent}-mig") if card.mig else (size,)
+            for name in names:
+                found.setdefault(name, []).append(card.id)
+    return {name: tuple(ids) for name, ids in found.items() if name not in cards.names}
 
 
 def _check_card(gpu: Gpu, entries: Mapping[str, Gpu], path: Path) -> None:
@@ -81,6 +99,11 @@ def _check_card(gpu: Gpu, entries: Mapping[str, Gpu], path: Path) -> None:
         ),
         (all(0 < price.usd < MAX_USD for price in gpu.prices), "prices", "out of range"),
         (all(price.source for price in gpu.prices), "prices", "every price needs a source"),
+        (
+            all(DATE.fullmatch(price.date or "2026") for price in gpu.prices),
+            "prices",
+            "a date is a year, a month as 2026-07 or a day as 2026-07-20",
+        ),
         (gpu.mig is None or gpu.mig.parent in entries, "mig.parent", "names no card of this file"),
     )
     for holds, field, message in rules:

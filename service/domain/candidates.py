@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from service.domain.architecture import Architecture, counts
 from service.domain.engine import CachePrecision, Path
-from service.domain.hardware import Gpu
+from service.domain.hardware import AVAILABLE, Gpu
 from service.domain.inventory import repriced_rows, stocked
 from service.domain.nodes import Shape, bounded_shape, cards_in
 from service.domain.precision import Precision, Quantization
@@ -28,7 +28,6 @@ QUALITY_RANKS = {"none": 0, "minimal": 2, "low": 4, "medium": 6, "high": 8}
 DEFAULT_QUALITY_LOSS = "low"
 DEFAULT_CARDS_PER_NODE = 8
 DEFAULT_MAX_CARDS = 64
-AVAILABLE = frozenset({"shipping", "used"})
 UNBOUNDED = 1 << 30
 
 

@@ -10,6 +10,8 @@ from typing import Literal
 from service.domain.units import MIB
 
 PriceKind = Literal["low", "typical", "hyperscaler", "purchase"]
+AVAILABLE = frozenset({"shipping", "used"})
+"""What a plan takes cards from where none are named."""
 RENTAL_ORDER: tuple[PriceKind, ...] = ("typical", "low", "hyperscaler")
 
 
@@ -35,7 +37,7 @@ class Price:
     """A price in USD: an hour of one card for rentals, the card for `purchase`.
 
     usd_to  upper end where the source names a range
-    date    where the source names exactly one
+    date    day, month or year that the source names for this price; None where it names none
     """
 
     kind: PriceKind

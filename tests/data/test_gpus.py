@@ -80,3 +80,21 @@ def test_an_alias_of_two_cards_has_to_be_a_group(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(CatalogError, match="already means 'a'"):
         load_gpus(path)
+
+
+def test_groups_of_a_size_and_of_slices_follow_from_the_cards() -> None:
+    sizes = {card.memory_label_gb for card in GPUS.pick("24gb")}
+    assert sizes == {24}
+    assert not any(card.is_mig or card.availability == "announced" for card in GPUS.pick("24gb"))
+    slices = GPUS.pick("h100-sxm5-80gb-mig")
+    assert {card.mig.parent for card in slices if card.mig} == {"h100-sxm5-80gb"}
+    assert set(slices) < set(GPUS.pick("mig"))
+
+
+@pytest.mark.parametrize("date", ["yesterday", "2026-7", "26"])
+def test_a_price_has_a_date_that_reads_as_one(tmp_path: Path, date: str) -> None:
+    path = tmp_path / "gpus.yaml"
+    price = f"    prices: [{{kind: low, usd: '1', source: s, date: '{date}'}}]\n"
+    path.write_text(CARD + price, encoding="utf-8")
+    with pytest.raises(CatalogError, match="a date is a year"):
+        load_gpus(path)
