@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from service.domain.hardware import Gpu, Price
@@ -50,16 +50,20 @@ class Cost:
     purchase: Price | None
 
 
+def sold_in(gpu: Gpu, rules: CostRules) -> int:
+    """Cards of the smallest unit that is sold: a whole server for some form factors, else one."""
+    whole = (gpu.form_factor or "").startswith(rules.whole_nodes)
+    return gpu.cards_per_node or 1 if whole and not gpu.is_mig else 1
+
+
 def billed_cards(gpu: Gpu, cards: int, nodes: int, rules: CostRules) -> int:
     """Cards of whole nodes where the form factor is sold so, else the cards alone."""
-    form, per_node = gpu.form_factor or "", gpu.cards_per_node or 1
-    if gpu.is_mig or not form.startswith(rules.whole_nodes):
-        return cards
-    return max(nodes, ceil_div(cards, per_node)) * per_node
+    unit = sold_in(gpu, rules)
+    return cards if unit == 1 else max(nodes, ceil_div(cards, unit)) * unit
 
 
-def cost(gpu: Gpu, cards: int, nodes: int, rules: CostRules) -> Cost:
-    """Rent, purchase and energy of so many cards on so many nodes.
+def cost(gpu: Gpu, billed: int, rules: CostRules) -> Cost:
+    """Rent, purchase and energy of so many cards that have to be paid for.
 
     rent = n·p·H;  energy = n·W/1000·u·PUE·H;  months = purchase / (rent - energy)
 
@@ -70,7 +74,6 @@ def cost(gpu: Gpu, cards: int, nodes: int, rules: CostRules) -> Cost:
     Source:      config/costs.yaml; prices of gpus.yaml.
     Checked by:  8 cards at 3.49 USD: 27.92 an hour, 20,381.60 for 730 hours.
     """
-    billed = billed_cards(gpu, cards, nodes, rules)
     rental, purchase = gpu.rental, gpu.purchase
     hourly = rental.usd * billed if rental else None
     monthly = hourly * rules.hours_per_month if hourly is not None else None
@@ -108,3 +111,28 @@ def break_even_months(
         return None
     saved = rented_a_month - (energy_a_month or Decimal(0))
     return bought / saved if saved > 0 else None
+
+
+@dataclass(slots=True, kw_only=True)
+class Bill:
+    """What cards of a search cost: whole servers where they are sold so; what is there, by card."""
+
+    rules: CostRules
+    _units: dict[int, int] = field(default_factory=dict)
+
+    def cards(self, gpu: Gpu, cards: int, nodes: int, *, owned: bool) -> int:
+        """Cards that have to be paid for."""
+        return (
+            cards if owned or self.unit(gpu) == 1 else billed_cards(gpu, cards, nodes, self.rules)
+        )
+
+    def unit(self, gpu: Gpu) -> int:
+        """Cards of the smallest unit that is sold."""
+        found = self._units.get(id(gpu))
+        if found is None:
+            found = self._units[id(gpu)] = sold_in(gpu, self.rules)
+        return found
+
+    def cost(self, gpu: Gpu, cards: int, nodes: int, *, owned: bool) -> Cost:
+        """Rent, purchase and energy of the cards that have to be paid for."""
+        return cost(gpu, self.cards(gpu, cards, nodes, owned=owned), self.rules)

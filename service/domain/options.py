@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 from service.domain.candidates import Room
-from service.domain.costs import cost
 from service.domain.inventory import taken
 from service.domain.judging import (
     serving_budget,
@@ -65,7 +64,7 @@ def option(search: Search, arrangement: Arrangement) -> Option:
             search.request.model.name, serving, told_share(serving, pool, share, fit.room)
         ),
         short_by_bytes=max(0, -fit.headroom_bytes),
-        cost=cost(pool.gpu, split.cards, fit.nodes, search.request.costs or search.stock.costs),
+        cost=search.bill.cost(pool.gpu, split.cards, fit.nodes, owned=bool(pool.nodes)),
         throughput=search.speed.of(serving, pool.gpu, form.path),
         placement=taken(pool, split.cards, split.tensor, fit.room.cards_per_node),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 
 from service.domain.candidates import CardClass, Format
 from service.domain.judging import budget_bytes_of, sides_of, stages_of, term_sizes
 from service.domain.plan_results import Reason, Rejection
-from service.domain.ranking import cost
+from service.domain.ranking import preference
+from service.domain.requests import Pool
 from service.domain.search import Arrangement, Fit, Search
 from service.domain.units import GIB
 from service.domain.ways import Ground, divisible_splits
@@ -97,42 +99,67 @@ def shortfall(search: Search, cards: CardClass, form: Format, count: int) -> Rej
 def proof(
     search: Search, best: Arrangement, classes: tuple[CardClass, ...], *, complete: bool
 ) -> tuple[Rejection, ...]:
-    """Reasons of every combination that would be preferred to the recommended one.
+    """Reasons of every combination that the objective would prefer to the recommended one.
 
-    Fewer cards in any format; as many cards with less loss of quality; as many cheaper cards at
-    the same quality. The recommended format is followed down to one card; other formats of the
-    same card stand with the largest count that would be preferred, because need falls with every
-    card added; of other cards the format that takes least stands for all, unless all are wanted.
+    The recommended format is followed down to one card, which every objective prefers. Every other
+    format stands with the largest number of its cards that would be preferred; if all reasons are
+    wanted, with the one among all smaller numbers that misses least. Else the format that takes
+    least stands for all those of another card.
     """
-    own = best.fit.cards
-    rows = [
-        shortfall(search, own, best.fit.format, count)
-        for count in range(best.fit.split.cards - 1, 0, -1)
-    ]
+    own, split = best.fit.cards, best.fit.split
+    rows = [shortfall(search, own, best.fit.format, n) for n in range(split.cards - 1, 0, -1)]
     for cards in classes:
-        forms = preferable(best, cards)
+        forms = preferable(search, best, cards)
         if cards is not own and not complete:
             smallest = min(
                 forms, key=lambda pair: search.series(cards, pair[0]).weight_bytes, default=None
             )
             forms = iter([smallest] if smallest else [])
-        rows += [shortfall(search, cards, form, count) for form, count in forms]
+        for form, count in forms:
+            shown = least_missing(search, cards, form, count) if complete else count
+            rows.append(shortfall(search, cards, form, shown))
         rows += refusals(cards) if complete or cards is own else ()
     return tuple(row for row in rows if row.short_by_bytes >= 0)
 
 
-def preferable(best: Arrangement, cards: CardClass) -> Iterator[tuple[Format, int]]:
+def preferable(search: Search, best: Arrangement, cards: CardClass) -> Iterator[tuple[Format, int]]:
     """Formats of a class with the largest number of cards at which they would be preferred."""
-    count, rank = best.fit.split.cards, best.fit.format.quality_rank
-    price = cost(best.pool, count)
-    cheaper = min(cost(pool, count) for pool in cards.pools) < price
+    most = {
+        rank: most_preferred(search, best, cards, rank)
+        for rank in {form.quality_rank for form in cards.formats}
+    }
     for form in cards.formats:
-        if cards is best.fit.cards and form is best.fit.format:
-            continue
-        same = form.quality_rank < rank or (form.quality_rank == rank and cheaper)
-        most = count if same else count - 1
-        if most >= 1:
-            yield form, most
+        is_own = cards is best.fit.cards and form is best.fit.format
+        if most[form.quality_rank] and not is_own:
+            yield form, most[form.quality_rank]
+
+
+def most_preferred(search: Search, best: Arrangement, cards: CardClass, rank: int) -> int:
+    """Most cards of a class that come before the recommended ones; 0 where none do.
+
+    No part of an order falls as cards are added, so those that come first are the smaller numbers.
+    """
+    held, most = best.fit.split.cards, max(1, cards.room.max_cards)
+    least, most = (held - 1, held) if search.request.objective == "fewest-cards" else (0, most)
+    mark = standing(search, best.pool, best.fit.format.quality_rank)(held)
+    counts = range(least + 1, most + 1)
+    return max(
+        least + bisect_left(counts, mark, key=standing(search, pool, rank)) for pool in cards.pools
+    )
+
+
+def standing(search: Search, pool: Pool, rank: int) -> Callable[[int], tuple[int, ...]]:
+    """Where a number of cards of a pool stands in the objective's order."""
+    objective, bill = search.request.objective, search.bill
+    return lambda count: preference(objective, pool, count, rank, bill)
+
+
+def least_missing(search: Search, cards: CardClass, form: Format, most: int) -> int:
+    """The number of cards, up to `most`, whose best way misses least; `most` where none has one."""
+    ways = search.series(cards, form).ways
+    tried = [search.nearest(cards, form, n) for n in range(min(most, len(ways) - 1), 0, -1)]
+    found = [fit for fit in tried if fit is not None]
+    return max(found, key=lambda fit: fit.headroom_bytes).split.cards if found else most
 
 
 def refusals(cards: CardClass) -> list[Rejection]:

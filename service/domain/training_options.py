@@ -37,10 +37,11 @@ def training_option(search: TrainingSearch, one: Arrangement, *, grown: bool = F
     need = max(at_risk(card.amount, search.risk) for card in phases)
     price = pool.gpu.hourly_usd
     watts = pool.gpu.tdp_watts
+    nodes = nodes_of(run.split, one.place.shape)
     return Option(
         gpu=pool.gpu,
         cards=cards,
-        nodes=nodes_of(run.split, one.place.shape),
+        nodes=nodes,
         cards_per_node=one.place.shape[0][0],
         tensor_parallel=run.split.tensor,
         pipeline_parallel=run.split.pipeline,
@@ -63,6 +64,7 @@ def training_option(search: TrainingSearch, one: Arrangement, *, grown: bool = F
         host_bytes=host_bytes(run) + companion_host_bytes(run),
         short_by_bytes=max(0, need - one.place.room_bytes),
         placement=placed(run, one),
+        cost=search.bill.cost(pool.gpu, cards, nodes, owned=bool(pool.nodes)),
     )
 
 

@@ -65,3 +65,31 @@ def test_an_unknown_price_stays_absent(client: FlaskClient) -> None:
     known = set(found.get("prices", {}))
     assert ("hourly_usd" in found) == ("rental" in known)
     assert ("purchase_usd" in found) == ("purchase" in known)
+
+
+def test_the_cheapest_by_the_hour_counts_whole_servers(client: FlaskClient) -> None:
+    gpus = ["h100-sxm5-80gb", "h100-pcie-80gb"]
+    own = {"h100-sxm5-80gb": {"hourly_usd": 1}, "h100-pcie-80gb": {"hourly_usd": 2}}
+    asked = {"choices": {"gpus": gpus}, "objective": "lowest-cost", "price_overrides": own}
+    found = best(client, **asked)
+    # four cards or fewer at 2 USD, bought one by one, against a server of eight at 1 USD
+    assert (found["gpu"], found["cost"]["hourly_usd"]) == ("h100-pcie-80gb", 2 * found["cards"])
+
+
+def test_free_cards_of_an_inventory_are_paid_for_one_by_one(client: FlaskClient) -> None:
+    rows = [{"gpu": "h100-sxm5-80gb", "nodes": 2, "cards_per_node": 4}]
+    found = best(client, inventory=rows)
+    assert found["cost"]["billed_cards"] == found["cards"]
+
+
+def test_a_price_says_when_it_was_seen_or_that_nobody_knows(client: FlaskClient) -> None:
+    for gpu, date in (("h100-sxm5-80gb", "2026-09-25"), ("rtx-a6000-48gb", None)):
+        rental = best(client, choices={"gpus": [gpu]})["cost"]["prices"]["rental"]
+        assert rental["date"] == date
+        assert rental["source"]
+
+
+def test_training_names_what_has_to_be_paid_for(client: FlaskClient) -> None:
+    work = {"kind": "training", "method": "lora"}
+    found = best(client, model="llama-3.1-8b", workload=work)
+    assert (found["cards"], found["cost"]["billed_cards"]) == (1, 8)
