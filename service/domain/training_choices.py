@@ -17,6 +17,8 @@ OFFLOADS = ("none", "optimizer", "all")
 CHECKPOINTING = ("none", "selective", "full")
 SHARDINGS = ("none", "ddp", "zero-1", "zero-2", "fsdp-no-reshard", "fsdp", "zero-3")
 """Fastest first: less traffic between host, cards and recomputation."""
+OPEN_CHECKPOINTING = ("none", "full")
+"""What every framework knows; `selective` is tried where it is asked for."""
 
 MAX_VARIANTS = 2048
 
@@ -74,6 +76,12 @@ def shardings(request: PlanRequest, wish: TrainingWish) -> tuple[str | None, ...
     return request.choices.sharding or (wish.sharding,)
 
 
+def checkpointing(request: PlanRequest, wish: TrainingWish) -> tuple[str, ...]:
+    """Checkpointing to try: it costs time and no quality, so a plan may choose it."""
+    said = wish.activation_checkpointing
+    return request.choices.activation_checkpointing or ((said,) if said else OPEN_CHECKPOINTING)
+
+
 def variants(
     request: PlanRequest, wish: TrainingWish, plain: Quantization, stock: Stock
 ) -> tuple[Variant, ...]:
@@ -84,8 +92,7 @@ def variants(
         product(
             shardings(request, wish),
             choices.offload or (wish.offload or DEFAULTS["offload"],),
-            choices.activation_checkpointing
-            or (wish.activation_checkpointing or DEFAULTS["activation_checkpointing"],),
+            checkpointing(request, wish),
             choices.micro_batch_size or (wish.micro_batch_size or 1,),
             choices.tensor_parallel or (1,),
             choices.pipeline_parallel or (1,),
@@ -111,14 +118,14 @@ def _variant(
     base: Quantization,
     combination: tuple[str | None, str, str, int, int, int, int],
 ) -> Variant:
-    sharding, offload, checkpointing, batch, tensor, pipeline, expert = combination
+    sharding, offload, kept, batch, tensor, pipeline, expert = combination
     return Variant(
         wish=replace(
             wish,
             method=method,
             sharding=sharding,
             offload=offload,
-            activation_checkpointing=checkpointing,
+            activation_checkpointing=kept,
             micro_batch_size=batch,
             lora=None if method == "full" else wish.lora or LoraWish(),
         ),
@@ -130,7 +137,7 @@ def _variant(
         expert=expert,
         slowness=(
             OFFLOADS.index(offload),
-            CHECKPOINTING.index(checkpointing),
+            CHECKPOINTING.index(kept),
             SHARDINGS.index(sharding) if sharding else 0,
             tensor * pipeline,
             -batch,

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from service.domain.candidates import pools
+from service.domain.costs import Bill
 from service.domain.errors import InvalidRequest
 from service.domain.plan_results import Advice, MatrixRow, Option, Plan, Rejection
 from service.domain.questions import Split
-from service.domain.ranking import cost, power
+from service.domain.ranking import power, price
 from service.domain.requests import PlanRequest, Pool, Stock, TrainingWish
 from service.domain.resolving import (
     CardFacts,
@@ -18,7 +19,12 @@ from service.domain.resolving import (
     resolved_precision,
     resolved_quantization,
 )
-from service.domain.training_choices import Variant, refuse_serving_choices, variants
+from service.domain.training_choices import (
+    OPEN_CHECKPOINTING,
+    Variant,
+    refuse_serving_choices,
+    variants,
+)
 from service.domain.training_estimate import (
     peak,
     phase_cards,
@@ -93,17 +99,18 @@ def arrangements(
             yield Arrangement(pool=pool, place=place, found=found)
 
 
-def order_key(objective: str, one: Arrangement) -> tuple[object, ...]:
+def order_key(objective: str, one: Arrangement, bill: Bill) -> tuple[object, ...]:
     """Fewest cards; least loss of quality; cheapest, then smallest card; then the fastest way."""
     pool, variant, cards = one.pool, one.found.variant, one.found.cards
+    paid = price(pool, cards, 0, bill)
     loss = (variant.method_rank, variant.quality_rank)
     first: dict[str, tuple[int, ...]] = {
-        "lowest-cost": (cost(pool, cards),),
+        "lowest-cost": (paid,),
         "lowest-power": (power(pool, cards),),
         "least-memory": (memory_bytes(pool) * cards,),
         "highest-quality": loss,
     }
-    rest = (cost(pool, cards), memory_bytes(pool), variant.slowness, pool.gpu.id)
+    rest = (paid, memory_bytes(pool), variant.slowness, pool.gpu.id)
     return (*first.get(objective, ()), cards, *loss, *rest)
 
 
@@ -112,13 +119,15 @@ def training_plan(request: PlanRequest, wish: TrainingWish, stock: Stock) -> Pla
     refuse_serving_choices(request)
     notes = Notes()
     frame = training_frame(request, stock, notes)
-    search = TrainingSearch(stock=stock, frame=frame, risk=request.risk)
+    note_checkpointing(request, wish, notes)
+    bill = Bill(rules=request.costs or stock.costs)
+    search = TrainingSearch(stock=stock, frame=frame, risk=request.risk, bill=bill)
     choices = variants(request, wish, frame.quantization, stock)
     refuse_impossible(search, choices)
     allowed = training_pools(request, wish, stock)
     ranked = sorted(
         arrangements(search, request, allowed, choices),
-        key=lambda one: order_key(request.objective, one),
+        key=lambda one: order_key(request.objective, one, bill),
     )
     best = ranked[0] if ranked else None
     run = search.run(best.found.variant, best.found.cards, notes) if best else None
@@ -130,7 +139,9 @@ def training_plan(request: PlanRequest, wish: TrainingWish, stock: Stock) -> Pla
         objective=request.objective,
         recommendation=shown[0] if shown else None,
         alternatives=tuple(shown[1:]),
-        frontier=tuple(training_option(search, one) for one in frontier(ranked)[: request.limit]),
+        frontier=tuple(
+            training_option(search, one) for one in frontier(ranked, search.bill)[: request.limit]
+        ),
         matrix=matrix(ranked, allowed, choices),
         nearest_miss=missed,
         rejected=tuple(rejections(search, choices, best)) if best else (),
@@ -139,6 +150,16 @@ def training_plan(request: PlanRequest, wish: TrainingWish, stock: Stock) -> Pla
         warnings=training_cautions(run) if run else (),
         evaluated=search.evaluated,
     )
+
+
+def note_checkpointing(request: PlanRequest, wish: TrainingWish, notes: Notes) -> None:
+    """Say that a plan chooses what is computed again where the request leaves it open."""
+    if wish.activation_checkpointing is None and request.choices.activation_checkpointing is None:
+        notes.default(
+            "choices.activation_checkpointing",
+            ", ".join(OPEN_CHECKPOINTING),
+            "full computes every block twice, about a third more time",
+        )
 
 
 def refuse_impossible(search: TrainingSearch, choices: tuple[Variant, ...]) -> None:
@@ -177,12 +198,12 @@ def matrix(
     )
 
 
-def frontier(ranked: list[Arrangement]) -> list[Arrangement]:
+def frontier(ranked: list[Arrangement], bill: Bill) -> list[Arrangement]:
     """Arrangements that no other beats in cards, quality and cost together."""
     kept: list[tuple[tuple[int, int, int, int], Arrangement]] = []
-    for one in sorted(ranked, key=lambda one: order_key("fewest-cards", one)):
+    for one in sorted(ranked, key=lambda one: order_key("fewest-cards", one, bill)):
         variant, cards = one.found.variant, one.found.cards
-        mine = (cards, variant.method_rank, variant.quality_rank, cost(one.pool, cards))
+        mine = (cards, variant.method_rank, variant.quality_rank, price(one.pool, cards, 0, bill))
         if not any(all(a <= b for a, b in zip(held, mine, strict=True)) for held, _ in kept):
             kept.append((mine, one))
     return [one for _, one in kept]

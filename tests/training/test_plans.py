@@ -105,3 +105,13 @@ def test_training_choices_are_refused_for_inference(client: FlaskClient) -> None
     answer = client.post("/v1/plans", json=body)
     assert answer.status_code == 422
     assert answer.json["errors"][0]["pointer"] == "/choices/offload"
+
+
+def test_checkpointing_is_chosen_where_it_saves_cards_and_nothing_was_said(
+    client: FlaskClient,
+) -> None:
+    choices, work = {"gpus": [CARD]}, {"method": "lora", "micro_batch_size": 4}
+    left_open = plan(client, choices, **work)["recommendation"]
+    fixed = plan(client, choices, **work, activation_checkpointing="none")
+    assert left_open["training"]["activation_checkpointing"] == "full"
+    assert not fixed["recommendation"] or fixed["recommendation"]["cards"] > left_open["cards"]
