@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from service.domain.hardware import Gpu, Price
@@ -32,7 +32,9 @@ class CostRules:
 class Cost:
     """What so many cards cost; None where a price or a power is not known.
 
-    billed_cards  cards that have to be paid for: whole servers where the card is sold so
+    Renting and energy are those of the cards in use, because their prices are of single cards.
+
+    billed_cards  cards that have to be bought: whole servers where the card is sold so
     rental, purchase  the prices that were used
     purchase_usd_to   upper end where the source names a range
     break_even_months  months of renting that pay for the cards and their energy
@@ -50,34 +52,30 @@ class Cost:
     purchase: Price | None
 
 
-def sold_in(gpu: Gpu, rules: CostRules) -> int:
-    """Cards of the smallest unit that is sold: a whole server for some form factors, else one."""
-    whole = (gpu.form_factor or "").startswith(rules.whole_nodes)
-    return gpu.cards_per_node or 1 if whole and not gpu.is_mig else 1
-
-
 def billed_cards(gpu: Gpu, cards: int, nodes: int, rules: CostRules) -> int:
     """Cards of whole nodes where the form factor is sold so, else the cards alone."""
-    unit = sold_in(gpu, rules)
-    return cards if unit == 1 else max(nodes, ceil_div(cards, unit)) * unit
+    form, per_node = gpu.form_factor or "", gpu.cards_per_node or 1
+    if gpu.is_mig or not form.startswith(rules.whole_nodes):
+        return cards
+    return max(nodes, ceil_div(cards, per_node)) * per_node
 
 
-def cost(gpu: Gpu, billed: int, rules: CostRules) -> Cost:
-    """Rent, purchase and energy of so many cards that have to be paid for.
+def cost(gpu: Gpu, cards: int, billed: int, rules: CostRules) -> Cost:
+    """Rent and energy of so many cards, and the purchase of those that have to be bought for it.
 
-    rent = n·p·H;  energy = n·W/1000·u·PUE·H;  months = purchase / (rent - energy)
+    rent = n·p·H;  energy = n·W/1000·u·PUE·H;  months = b·P / (rent - energy)
 
-    n  billed cards   p  price of an hour   H  hours of a month
-    W  rated power    u  its average part
+    n  cards in use   p  price of an hour   H  hours of a month
+    b  cards bought   P  price of a card    W  rated power   u  its average part
 
     Holds when:  rented cards' energy is in their price; cooling is in the PUE, staff nowhere.
     Source:      config/costs.yaml; prices of gpus.yaml.
-    Checked by:  8 cards at 3.49 USD: 27.92 an hour, 20,381.60 for 730 hours.
+    Checked by:  3 cards at 3.49 USD: 10.47 an hour, 7,643.10 for 730 hours.
     """
     rental, purchase = gpu.rental, gpu.purchase
-    hourly = rental.usd * billed if rental else None
+    hourly = rental.usd * cards if rental else None
     monthly = hourly * rules.hours_per_month if hourly is not None else None
-    energy = energy_kwh(gpu, billed, rules)
+    energy = energy_kwh(gpu, cards, rules)
     spent = energy * rules.usd_per_kwh if energy is not None else None
     bought = purchase.usd * billed if purchase else None
     dearest = purchase.usd_to * billed if purchase and purchase.usd_to else None
@@ -111,28 +109,3 @@ def break_even_months(
         return None
     saved = rented_a_month - (energy_a_month or Decimal(0))
     return bought / saved if saved > 0 else None
-
-
-@dataclass(slots=True, kw_only=True)
-class Bill:
-    """What cards of a search cost: whole servers where they are sold so; what is there, by card."""
-
-    rules: CostRules
-    _units: dict[int, int] = field(default_factory=dict)
-
-    def cards(self, gpu: Gpu, cards: int, nodes: int, *, owned: bool) -> int:
-        """Cards that have to be paid for."""
-        return (
-            cards if owned or self.unit(gpu) == 1 else billed_cards(gpu, cards, nodes, self.rules)
-        )
-
-    def unit(self, gpu: Gpu) -> int:
-        """Cards of the smallest unit that is sold."""
-        found = self._units.get(id(gpu))
-        if found is None:
-            found = self._units[id(gpu)] = sold_in(gpu, self.rules)
-        return found
-
-    def cost(self, gpu: Gpu, cards: int, nodes: int, *, owned: bool) -> Cost:
-        """Rent, purchase and energy of the cards that have to be paid for."""
-        return cost(gpu, self.cards(gpu, cards, nodes, owned=owned), self.rules)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from service.domain.candidates import Room
+from service.domain.costs import Cost, billed_cards, cost
 from service.domain.inventory import taken
 from service.domain.judging import (
     serving_budget,
@@ -16,7 +17,7 @@ from service.domain.judging import (
 from service.domain.limits import serving_limits
 from service.domain.plan_results import Option
 from service.domain.questions import Serving
-from service.domain.requests import Pool
+from service.domain.requests import PlanRequest, Pool, Stock
 from service.domain.resolving import NO_QUANTIZATION
 from service.domain.results import PerCard
 from service.domain.search import Arrangement, Search
@@ -64,10 +65,17 @@ def option(search: Search, arrangement: Arrangement) -> Option:
             search.request.model.name, serving, told_share(serving, pool, share, fit.room)
         ),
         short_by_bytes=max(0, -fit.headroom_bytes),
-        cost=search.bill.cost(pool.gpu, split.cards, fit.nodes, owned=bool(pool.nodes)),
+        cost=paid(search.request, search.stock, pool, split.cards, fit.nodes),
         throughput=search.speed.of(serving, pool.gpu, form.path),
         placement=taken(pool, split.cards, split.tensor, fit.room.cards_per_node),
     )
+
+
+def paid(request: PlanRequest, stock: Stock, pool: Pool, cards: int, nodes: int) -> Cost:
+    """What cards cost; those of an inventory are not bought by the server."""
+    rules = request.costs or stock.costs
+    billed = cards if pool.nodes else billed_cards(pool.gpu, cards, nodes, rules)
+    return cost(pool.gpu, cards, billed, rules)
 
 
 def told_share(serving: Serving, pool: Pool, share: float, room: Room) -> float:
@@ -123,7 +131,7 @@ def launch(name: str, serving: Serving, utilization: float) -> str:
 
 def checkpoint_note(serving: Serving) -> str:
     """A shell comment where the plan needs other files than those of the model's own name."""
-    chosen, own = serving.quantization.id, serving.model.declared_quantization
-    if chosen in {NO_QUANTIZATION, own}:
+    chosen, declared = serving.quantization.id, serving.model.declared_quantization
+    if chosen in {NO_QUANTIZATION, declared.id if declared else ""}:
         return ""
     return f"  # give a checkpoint quantized to {chosen} in place of the model's name"

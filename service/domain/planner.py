@@ -58,10 +58,10 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
         classes=classes,
     )
     fits = fewest_fits(search, classes)
-    order = ranked(request.objective, fits, request.limit + 1, search.bill)
+    order = ranked(request.objective, fits, request.limit + 1)
     best = order[0] if order else None
     missed = None if best else nearest_miss(search, classes)
-    shown = shown_options(search, [*order, *frontier(fits, max(1, request.limit), search.bill)])
+    shown = shown_options(search, [*order, *frontier(fits, max(1, request.limit))])
     found = Plan(
         model=request.model,
         workload_kind="inference",

@@ -150,8 +150,8 @@ def most_preferred(search: Search, best: Arrangement, cards: CardClass, rank: in
 
 def standing(search: Search, pool: Pool, rank: int) -> Callable[[int], tuple[int, ...]]:
     """Where a number of cards of a pool stands in the objective's order."""
-    objective, bill = search.request.objective, search.bill
-    return lambda count: preference(objective, pool, count, rank, bill)
+    objective = search.request.objective
+    return lambda count: preference(objective, pool, count, rank)
 
 
 def least_missing(search: Search, cards: CardClass, form: Format, most: int) -> int:

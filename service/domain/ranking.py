@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from heapq import nsmallest
 
-from service.domain.costs import Bill
 from service.domain.hardware import Gpu
 from service.domain.requests import Objective, Pool
 from service.domain.search import Arrangement, Fit
@@ -24,16 +23,9 @@ def hourly_micro_usd(gpu: Gpu) -> int:
     return NEVER if price is None else int(price * MICRO)
 
 
-def cost(pool: Pool, fit: Fit, bill: Bill) -> int:
-    """Price of an hour of what has to be paid for; without a price it comes after all others."""
-    nodes = fit.nodes if bill.unit(pool.gpu) > 1 else 0
-    return price(pool, fit.split.cards, nodes, bill)
-
-
-def price(pool: Pool, cards: int, nodes: int, bill: Bill) -> int:
-    """The same for so many cards on at least so many nodes. [millionths of a dollar]"""
-    billed = bill.cards(pool.gpu, cards, nodes, owned=bool(pool.nodes))
-    return min(NEVER, hourly_micro_usd(pool.gpu) * billed)
+def cost(pool: Pool, cards: int) -> int:
+    """Price of so many cards for an hour; those without a price come after all others."""
+    return min(NEVER, hourly_micro_usd(pool.gpu) * cards)
 
 
 def power(pool: Pool, cards: int) -> int:
@@ -42,17 +34,16 @@ def power(pool: Pool, cards: int) -> int:
     return NEVER if watts is None else int(watts) * cards
 
 
-def fewest_cards_key(one: Arrangement, bill: Bill) -> OrderKey:
+def fewest_cards_key(one: Arrangement) -> OrderKey:
     """Fewest cards; least loss of quality; cheapest, then smallest card; then names.
 
-    The price is that of whole servers where cards are sold so. Cards without a price come after
-    those with one.
+    Cards without a price come after those with one.
     """
     fit, pool = one.fit, one.pool
     return (
         fit.split.cards,
         fit.format.quality_rank,
-        cost(pool, fit, bill),
+        cost(pool, fit.split.cards),
         fit.room.memory_bytes,
         fit.split.pipeline,
         fit.split.data,
@@ -63,27 +54,27 @@ def fewest_cards_key(one: Arrangement, bill: Bill) -> OrderKey:
     )
 
 
-def lowest_cost_key(one: Arrangement, bill: Bill) -> OrderKey:
+def lowest_cost_key(one: Arrangement) -> OrderKey:
     """Cheapest by the hour, then as fewest-cards."""
-    return (cost(one.pool, one.fit, bill), *fewest_cards_key(one, bill))
+    return (cost(one.pool, one.fit.split.cards), *fewest_cards_key(one))
 
 
-def lowest_power_key(one: Arrangement, bill: Bill) -> OrderKey:
+def lowest_power_key(one: Arrangement) -> OrderKey:
     """Least board power, then as fewest-cards."""
-    return (power(one.pool, one.fit.split.cards), *fewest_cards_key(one, bill))
+    return (power(one.pool, one.fit.split.cards), *fewest_cards_key(one))
 
 
-def highest_quality_key(one: Arrangement, bill: Bill) -> OrderKey:
+def highest_quality_key(one: Arrangement) -> OrderKey:
     """Least loss of quality, then as fewest-cards."""
-    return (one.fit.format.quality_rank, *fewest_cards_key(one, bill))
+    return (one.fit.format.quality_rank, *fewest_cards_key(one))
 
 
-def least_memory_key(one: Arrangement, bill: Bill) -> OrderKey:
+def least_memory_key(one: Arrangement) -> OrderKey:
     """Least card memory in all, then as fewest-cards."""
-    return (one.fit.split.cards * one.fit.room.memory_bytes, *fewest_cards_key(one, bill))
+    return (one.fit.split.cards * one.fit.room.memory_bytes, *fewest_cards_key(one))
 
 
-OBJECTIVES: dict[Objective, Callable[[Arrangement, Bill], OrderKey]] = {
+OBJECTIVES: dict[Objective, Callable[[Arrangement], OrderKey]] = {
     "fewest-cards": fewest_cards_key,
     "lowest-cost": lowest_cost_key,
     "lowest-power": lowest_power_key,
@@ -92,54 +83,45 @@ OBJECTIVES: dict[Objective, Callable[[Arrangement, Bill], OrderKey]] = {
 }
 
 
-def preference(
-    objective: Objective, pool: Pool, cards: int, quality_rank: int, bill: Bill
-) -> tuple[int, ...]:
+def preference(objective: Objective, pool: Pool, cards: int, quality_rank: int) -> tuple[int, ...]:
     """What an order says of so many cards before any way to split over them is known."""
-    paid, memory = price(pool, cards, 0, bill), pool.free_memory_bytes or pool.gpu.planning_bytes
+    memory = pool.free_memory_bytes or pool.gpu.planning_bytes
     first = {
         "fewest-cards": cards,
-        "lowest-cost": paid,
+        "lowest-cost": cost(pool, cards),
         "lowest-power": power(pool, cards),
         "highest-quality": quality_rank,
         "least-memory": cards * memory,
     }[objective]
-    return (first, cards, quality_rank, paid, memory)
+    return (first, cards, quality_rank, cost(pool, cards), memory)
 
 
-def best_pool(objective: Objective, fit: Fit, bill: Bill) -> Pool:
-    """The pool of a fit's class that comes first."""
-    pools = fit.cards.pools
-    if len(pools) == 1:
-        return pools[0]
+def best_pool(objective: Objective, pools: tuple[Pool, ...]) -> Pool:
+    """The pool of a class that comes first; the order inside a class is the same at any count."""
     if objective == "lowest-power":
-        return min(pools, key=lambda one: (power(one, 1), cost(one, fit, bill), one.gpu.id))
-    return min(pools, key=lambda one: (cost(one, fit, bill), one.gpu.id))
+        return min(pools, key=lambda pool: (power(pool, 1), cost(pool, 1), pool.gpu.id))
+    return min(pools, key=lambda pool: (cost(pool, 1), pool.gpu.id))
 
 
-COARSE: dict[Objective, Callable[[Fit, Pool, Bill], int]] = {
-    "fewest-cards": lambda fit, _pool, _bill: fit.split.cards,
-    "lowest-cost": lambda fit, pool, bill: cost(pool, fit, bill),
-    "lowest-power": lambda fit, pool, _: power(pool, fit.split.cards),
-    "highest-quality": lambda fit, _pool, _bill: fit.format.quality_rank,
-    "least-memory": lambda fit, _pool, _bill: fit.split.cards * fit.room.memory_bytes,
+COARSE: dict[Objective, Callable[[Fit, Pool], int]] = {
+    "fewest-cards": lambda fit, _: fit.split.cards,
+    "lowest-cost": lambda fit, pool: cost(pool, fit.split.cards),
+    "lowest-power": lambda fit, pool: power(pool, fit.split.cards),
+    "highest-quality": lambda fit, _: fit.format.quality_rank,
+    "least-memory": lambda fit, _: fit.split.cards * fit.room.memory_bytes,
 }
 """The first part of each order, to sift before whole keys are compared."""
 
 
-def ranked(objective: Objective, fits: list[Fit], count: int, bill: Bill) -> list[Arrangement]:
+def ranked(objective: Objective, fits: list[Fit], count: int) -> list[Arrangement]:
     """The `count` best arrangements, best first.
 
     Every arrangement among the best belongs to a fit whose best pool is among the best fits, so
     pools are told apart only inside those.
     """
-    coarse = COARSE[objective]
-
-    def key(one: Arrangement) -> OrderKey:
-        return OBJECTIVES[objective](one, bill)
-
-    leaders = leading_pools(objective, fits, bill)
-    heads = [(coarse(fit, pool, bill), fit, pool) for fit, pool in zip(fits, leaders, strict=True)]
+    key, coarse = OBJECTIVES[objective], COARSE[objective]
+    leaders = leading_pools(objective, fits)
+    heads = [(coarse(fit, pool), fit, pool) for fit, pool in zip(fits, leaders, strict=True)]
     bound = max(nsmallest(count, (head[0] for head in heads)), default=0)
     sifted = (Arrangement(pool=pool, fit=fit) for rough, fit, pool in heads if rough <= bound)
     kept = nsmallest(count, sifted, key=key)
@@ -147,24 +129,24 @@ def ranked(objective: Objective, fits: list[Fit], count: int, bill: Bill) -> lis
     return nsmallest(count, members, key=key)
 
 
-def leading_pools(objective: Objective, fits: list[Fit], bill: Bill) -> list[Pool]:
-    """For every fit the pool of its class that comes first, known for a number of cards."""
-    leaders: dict[tuple[int, int], Pool] = {}
+def leading_pools(objective: Objective, fits: list[Fit]) -> list[Pool]:
+    """For every fit the pool of its class that comes first."""
+    leaders: dict[int, Pool] = {}
     found = []
     for fit in fits:
-        place = (id(fit.cards), fit.split.cards)
+        place = id(fit.cards)
         if place not in leaders:
-            leaders[place] = best_pool(objective, fit, bill)
+            leaders[place] = best_pool(objective, fit.cards.pools)
         found.append(leaders[place])
     return found
 
 
-def frontier(fits: list[Fit], count: int, bill: Bill) -> list[Arrangement]:
+def frontier(fits: list[Fit], count: int) -> list[Arrangement]:
     """Arrangements that no other beats in cards, quality and cost together."""
     best: dict[tuple[int, int], list[Arrangement]] = {}
     least: dict[tuple[int, int], int] = {}
-    for fit, pool in zip(fits, leading_pools("lowest-cost", fits, bill), strict=True):
-        place, price = (fit.split.cards, fit.format.quality_rank), cost(pool, fit, bill)
+    for fit, pool in zip(fits, leading_pools("lowest-cost", fits), strict=True):
+        place, price = (fit.split.cards, fit.format.quality_rank), cost(pool, fit.split.cards)
         if price < least.get(place, NEVER + 1):
             least[place], best[place] = price, []
         if price == least[place]:
@@ -172,6 +154,5 @@ def frontier(fits: list[Fit], count: int, bill: Bill) -> list[Arrangement]:
     points: list[tuple[int, int, Arrangement]] = []
     for place, price in sorted(least.items()):
         if not any(rank <= place[1] and paid <= price for rank, paid, _ in points):
-            first = min(best[place], key=lambda one: fewest_cards_key(one, bill))
-            points.append((place[1], price, first))
+            points.append((place[1], price, min(best[place], key=fewest_cards_key)))
     return [one for _, _, one in points[:count]]

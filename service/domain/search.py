@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from service.domain.bounds import Bound
 from service.domain.candidates import CardClass, Format, Room
-from service.domain.costs import Bill
 from service.domain.questions import Serving, Split
 from service.domain.requests import PlanRequest, Pool, ServingWish, Stock
 from service.domain.share import Share
@@ -80,7 +79,6 @@ class Search:
     speed: Speed
     workload: Workload = field(init=False)
     share: Share = field(init=False)
-    bill: Bill = field(init=False)
     split_choices: SplitChoices = field(init=False)
     _series: dict[tuple[object, ...], Series] = field(default_factory=dict)
     _bounds: dict[tuple[object, ...], Bound] = field(default_factory=dict)
@@ -96,7 +94,6 @@ class Search:
             wanted=self.wish.memory_utilization,
             kept=self.request.limits.min_headroom,
         )
-        self.bill = Bill(rules=self.request.costs or self.stock.costs)
         self.split_choices = split_choices(self.request, self.wish)
 
     def serving(self, pool: Pool, form: Format, split: Split) -> Serving:

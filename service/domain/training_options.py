@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service.domain.companions import companion_host_bytes
+from service.domain.costs import billed_cards, cost
 from service.domain.inventory import taken
 from service.domain.judging import at_risk
 from service.domain.nodes import Taken
@@ -38,6 +39,7 @@ def training_option(search: TrainingSearch, one: Arrangement, *, grown: bool = F
     price = pool.gpu.hourly_usd
     watts = pool.gpu.tdp_watts
     nodes = nodes_of(run.split, one.place.shape)
+    billed = cards if pool.nodes else billed_cards(pool.gpu, cards, nodes, search.costs)
     return Option(
         gpu=pool.gpu,
         cards=cards,
@@ -64,7 +66,7 @@ def training_option(search: TrainingSearch, one: Arrangement, *, grown: bool = F
         host_bytes=host_bytes(run) + companion_host_bytes(run),
         short_by_bytes=max(0, need - one.place.room_bytes),
         placement=placed(run, one),
-        cost=search.bill.cost(pool.gpu, cards, nodes, owned=bool(pool.nodes)),
+        cost=cost(pool.gpu, cards, billed, search.costs),
     )
 
 

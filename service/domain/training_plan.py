@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from service.domain.candidates import pools
-from service.domain.costs import Bill
 from service.domain.errors import InvalidRequest
 from service.domain.plan_results import Advice, MatrixRow, Option, Plan, Rejection
 from service.domain.questions import Split
-from service.domain.ranking import power, price
+from service.domain.ranking import cost, power
 from service.domain.requests import PlanRequest, Pool, Stock, TrainingWish
 from service.domain.resolving import (
     CardFacts,
@@ -99,10 +98,10 @@ def arrangements(
             yield Arrangement(pool=pool, place=place, found=found)
 
 
-def order_key(objective: str, one: Arrangement, bill: Bill) -> tuple[object, ...]:
+def order_key(objective: str, one: Arrangement) -> tuple[object, ...]:
     """Fewest cards; least loss of quality; cheapest, then smallest card; then the fastest way."""
     pool, variant, cards = one.pool, one.found.variant, one.found.cards
-    paid = price(pool, cards, 0, bill)
+    paid = cost(pool, cards)
     loss = (variant.method_rank, variant.quality_rank)
     first: dict[str, tuple[int, ...]] = {
         "lowest-cost": (paid,),
@@ -120,14 +119,14 @@ def training_plan(request: PlanRequest, wish: TrainingWish, stock: Stock) -> Pla
     notes = Notes()
     frame = training_frame(request, stock, notes)
     note_checkpointing(request, wish, notes)
-    bill = Bill(rules=request.costs or stock.costs)
-    search = TrainingSearch(stock=stock, frame=frame, risk=request.risk, bill=bill)
+    costs = request.costs or stock.costs
+    search = TrainingSearch(stock=stock, frame=frame, risk=request.risk, costs=costs)
     choices = variants(request, wish, frame.quantization, stock)
     refuse_impossible(search, choices)
     allowed = training_pools(request, wish, stock)
     ranked = sorted(
         arrangements(search, request, allowed, choices),
-        key=lambda one: order_key(request.objective, one, bill),
+        key=lambda one: order_key(request.objective, one),
     )
     best = ranked[0] if ranked else None
     run = search.run(best.found.variant, best.found.cards, notes) if best else None
@@ -139,9 +138,7 @@ def training_plan(request: PlanRequest, wish: TrainingWish, stock: Stock) -> Pla
         objective=request.objective,
         recommendation=shown[0] if shown else None,
         alternatives=tuple(shown[1:]),
-        frontier=tuple(
-            training_option(search, one) for one in frontier(ranked, search.bill)[: request.limit]
-        ),
+        frontier=tuple(training_option(search, one) for one in frontier(ranked)[: request.limit]),
         matrix=matrix(ranked, allowed, choices),
         nearest_miss=missed,
         rejected=tuple(rejections(search, choices, best)) if best else (),
@@ -198,12 +195,12 @@ def matrix(
     )
 
 
-def frontier(ranked: list[Arrangement], bill: Bill) -> list[Arrangement]:
+def frontier(ranked: list[Arrangement]) -> list[Arrangement]:
     """Arrangements that no other beats in cards, quality and cost together."""
     kept: list[tuple[tuple[int, int, int, int], Arrangement]] = []
-    for one in sorted(ranked, key=lambda one: order_key("fewest-cards", one, bill)):
+    for one in sorted(ranked, key=lambda one: order_key("fewest-cards", one)):
         variant, cards = one.found.variant, one.found.cards
-        mine = (cards, variant.method_rank, variant.quality_rank, price(one.pool, cards, 0, bill))
+        mine = (cards, variant.method_rank, variant.quality_rank, cost(one.pool, cards))
         if not any(all(a <= b for a, b in zip(held, mine, strict=True)) for held, _ in kept):
             kept.append((mine, one))
     return [one for _, one in kept]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from service.domain.candidates import bounded
 from service.domain.companion_resolving import with_companions
-from service.domain.costs import Bill
+from service.domain.costs import CostRules
 from service.domain.errors import InvalidRequest
 from service.domain.nodes import Shape, groups_in
 from service.domain.questions import Split, TrainingRun
@@ -84,7 +84,7 @@ class TrainingSearch:
     stock: Stock
     frame: Frame
     risk: Risk
-    bill: Bill
+    costs: CostRules
     _runs: dict[tuple[Variant, int], TrainingRun] = field(default_factory=dict)
     _needs: dict[tuple[Variant, int], int | None] = field(default_factory=dict)
 

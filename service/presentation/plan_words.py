@@ -116,14 +116,18 @@ def cost_lines(option: Option) -> Iterator[str]:
         if option.hourly_usd is not None:
             yield f"Rent: {option.hourly_usd:,.2f} USD an hour for {counted(option.cards, 'card')}."
         return
-    billed = counted(found.billed_cards, "billed card")
     if found.hourly_usd is not None and found.rental is not None:
         yield (
             f"Rent: {found.hourly_usd:,.2f} USD an hour, {dollars(found.monthly_usd)} USD a month "
-            f"for {billed} {dated(found.rental)}."
+            f"for {counted(option.cards, 'card')} {dated(found.rental)}."
         )
     if found.purchase_usd is not None and found.purchase is not None:
-        yield (f"Purchase: {dollars(found.purchase_usd)} USD for {billed} {dated(found.purchase)}.")
+        billed = counted(found.billed_cards, "card")
+        whole = ", sold in whole servers" * (found.billed_cards > option.cards)
+        yield (
+            f"Purchase: {dollars(found.purchase_usd)} USD for {billed}{whole} "
+            f"{dated(found.purchase)}."
+        )
 
 
 def dated(price: Price) -> str:
@@ -137,7 +141,7 @@ def dollars(amount: Decimal | None) -> str:
 
 
 def fewer(plan: Plan, best: Option) -> Iterator[str]:
-    """Why the next smaller number of the same cards fails."""
+    """Why the next smaller number of the same cards fails; of one card, the nearest other card."""
     own = [
         row
         for row in plan.rejected
@@ -145,9 +149,13 @@ def fewer(plan: Plan, best: Option) -> Iterator[str]:
         and row.quantization == best.quantization
         and row.cards < best.cards
     ]
+    others = [row for row in plan.rejected if row.reason == "memory" and best.cards == 1]
     if own:
         row = max(own, key=lambda one: one.cards)
         yield f"Why not {counted(row.cards, 'card')}: {reason(row)}."
+    elif others:
+        row = min(others, key=lambda one: one.short_by_bytes)
+        yield f"Why not {row.cards} x {row.gpu}: with {row.quantization} {reason(row)}."
 
 
 def reason(row: Rejection) -> str:

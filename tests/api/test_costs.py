@@ -25,17 +25,24 @@ def test_cards_sold_in_servers_cost_whole_servers_and_both_counts_are_shown(
     found = best(client)
     assert found["cards"] < 8
     assert found["cost"]["billed_cards"] == 8
-    # 8 cards at the catalog's typical 3.49 USD an hour, 730 hours a month
-    assert found["cost"]["hourly_usd"] == pytest.approx(27.92)
-    assert found["cost"]["monthly_usd"] == pytest.approx(20381.6)
+    # 8 cards at the catalog's 25,000 USD
+    assert found["cost"]["purchase_usd"] == 200_000
+
+
+def test_rent_is_that_of_the_cards_in_use(client: FlaskClient) -> None:
+    found = best(client)
+    # 3 cards at the catalog's typical 3.49 USD an hour, 730 hours a month
+    assert (found["cards"], found["hourly_usd"]) == (3, pytest.approx(10.47))
+    assert found["cost"]["hourly_usd"] == found["hourly_usd"]
+    assert found["cost"]["monthly_usd"] == pytest.approx(7643.1)
 
 
 def test_energy_is_board_power_times_use_building_and_hours(client: FlaskClient) -> None:
     costs = {"utilization": 0.5, "pue": 1.2, "usd_per_kwh": 0.1}
     found = best(client, costs=costs)["cost"]
-    # 8 x 700 W x 0.5 x 1.2 x 730 h = 2,452.8 kWh
-    assert found["energy_kwh_per_month"] == pytest.approx(2452.8)
-    assert found["energy_usd_per_month"] == pytest.approx(245.28)
+    # 3 x 700 W x 0.5 x 1.2 x 730 h = 919.8 kWh
+    assert found["energy_kwh_per_month"] == pytest.approx(919.8)
+    assert found["energy_usd_per_month"] == pytest.approx(91.98)
 
 
 def test_the_callers_own_price_is_used_and_named(client: FlaskClient) -> None:
@@ -65,15 +72,6 @@ def test_an_unknown_price_stays_absent(client: FlaskClient) -> None:
     known = set(found.get("prices", {}))
     assert ("hourly_usd" in found) == ("rental" in known)
     assert ("purchase_usd" in found) == ("purchase" in known)
-
-
-def test_the_cheapest_by_the_hour_counts_whole_servers(client: FlaskClient) -> None:
-    gpus = ["h100-sxm5-80gb", "h100-pcie-80gb"]
-    own = {"h100-sxm5-80gb": {"hourly_usd": 1}, "h100-pcie-80gb": {"hourly_usd": 2}}
-    asked = {"choices": {"gpus": gpus}, "objective": "lowest-cost", "price_overrides": own}
-    found = best(client, **asked)
-    # four cards or fewer at 2 USD, bought one by one, against a server of eight at 1 USD
-    assert (found["gpu"], found["cost"]["hourly_usd"]) == ("h100-pcie-80gb", 2 * found["cards"])
 
 
 def test_free_cards_of_an_inventory_are_paid_for_one_by_one(client: FlaskClient) -> None:

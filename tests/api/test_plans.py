@@ -122,3 +122,26 @@ def test_a_launch_line_says_which_files_it_needs(client: FlaskClient) -> None:
     plain = plan(client, {**LLAMA, "choices": {**choices, "quantizations": ["none"]}})
     assert packed.endswith("# give a checkpoint quantized to awq-int4 in place of the model's name")
     assert "#" not in plain["recommendation"]["launch"]["command"]
+
+
+def test_a_format_that_the_checkpoint_is_released_in_needs_no_other_files(
+    client: FlaskClient,
+) -> None:
+    body = {
+        "model": "deepseek-v3.1",
+        "quantization": "fp8-block",
+        "workload": {"kind": "inference"},
+    }
+    best = plan(client, body)["recommendation"]
+    assert best["quantization"] == "fp8-block"
+    assert "#" not in best["launch"]["command"]
+
+
+def test_an_answer_of_one_card_says_which_smaller_one_comes_nearest(client: FlaskClient) -> None:
+    body = {"model": "llama-3.1-8b", "workload": {"kind": "inference"}, "objective": "least-memory"}
+    text = client.post(
+        "/v1/plans",
+        json={**body, "choices": {"gpus": ["h100-sxm5-80gb-mig"], "quantizations": ["awq-int4"]}},
+        headers={"Accept": "text/plain"},
+    ).text
+    assert "\nWhy not 1 x h100-sxm5-80gb-mig-1g.10gb: with " in text

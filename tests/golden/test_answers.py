@@ -81,7 +81,7 @@ def test_the_first_line_is_the_answer_and_what_follows_proves_it(client: FlaskCl
     assert "x h100-sxm5-80gb (3 pipeline stages), awq-int4 weights" in first
     assert "\nWhy not 2 cards: short by " in text
     assert " USD an hour, " in text
-    assert " for 8 billed cards " in text
+    assert " for 8 cards, sold in whole servers " in text
     assert "\nSpeed, at most: " in text
 
 

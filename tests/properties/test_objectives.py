@@ -7,7 +7,6 @@ from typing import get_args
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.domain.costs import Bill
 from service.domain.hardware import Gpu
 from service.domain.plan_results import Option, Plan
 from service.domain.planner import plan
@@ -30,8 +29,7 @@ Standing = tuple[int, ...]
 
 def standing(request: PlanRequest, gpu: Gpu, cards: int, rank: int) -> Standing:
     pool = Pool(gpu=gpu, shape=((gpu.cards_per_node or 1, 64),))
-    bill = Bill(rules=catalogs().stock.costs)
-    return preference(request.objective, pool, cards, rank, bill)
+    return preference(request.objective, pool, cards, rank)
 
 
 def runnable(request: PlanRequest) -> Iterator[tuple[Gpu, Quantization]]:
