@@ -139,7 +139,7 @@ def most_preferred(search: Search, best: Arrangement, cards: CardClass, rank: in
 
     No part of an order falls as cards are added, so those that come first are the smaller numbers.
     """
-    held, most = best.fit.split.cards, max(1, cards.room.max_cards)
+    held, most = best.fit.split.cards, max(1, search.ground(cards.room).max_cards)
     least, most = (held - 1, held) if search.request.objective == "fewest-cards" else (0, most)
     mark = standing(search, best.pool, best.fit.format.quality_rank)(held)
     counts = range(least + 1, most + 1)
