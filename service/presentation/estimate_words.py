@@ -41,7 +41,8 @@ def answer(result: Estimate) -> str:
 def judged_lines(result: Estimate) -> Iterator[str]:
     """The room on a card, and what the engine does."""
     if result.judgement and result.card:
-        yield f"Fullest card: {room(result.card, result.judgement.headroom_bytes)}."
+        left = result.judgement.headroom_bytes
+        yield f"Fullest card: {room(result.card, left, result.per_card)}."
     if result.outcome and result.outcome.obstacle:
         words = result.outcome.start.replace("-", " ")
         yield f"The engine {words}; the obstacle is {result.outcome.obstacle}."

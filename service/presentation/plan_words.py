@@ -94,7 +94,7 @@ def need_lines(option: Option) -> Iterator[str]:
     amount = option.per_card.amount
     yield (
         f"Fullest card: {gib(amount.expected)} needed ({span(amount)}); "
-        f"{room(option.card, option.headroom_bytes)}."
+        f"{room(option.card, option.headroom_bytes, option.per_card)}."
     )
     yield from term_lines(option.per_card)
 

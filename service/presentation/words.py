@@ -31,12 +31,14 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
-def room(budget: Budget, headroom_bytes: int) -> str:
-    """What a card has, what may be used of it, and what is left of that."""
-    share = f", {budget.memory_utilization:g} of it" if budget.memory_utilization else ""
+def room(budget: Budget, headroom_bytes: int, card: PerCard) -> str:
+    """What a card has, what may be used of it and by which terms, and what is left of that."""
+    share = f" ({budget.memory_utilization:g})" if budget.memory_utilization else ""
+    beside = [term.name for term in card.terms if not term.in_budget]
+    terms = f" by all but {' and '.join(beside)}" if beside and share else ""
     state = "left where it is tightest" if headroom_bytes >= 0 else "missing"
     return (
-        f"{gib(budget.budget_bytes)} may be used of {gib(budget.memory_bytes)}{share}; "
+        f"{gib(budget.budget_bytes)} of {gib(budget.memory_bytes)}{share} may be used{terms}; "
         f"{gib(abs(headroom_bytes))} {state}"
     )
 
