@@ -31,13 +31,14 @@ def versions() -> dict[str, str]:
     }
 
 
-def refuse_parameters() -> None:
-    """Refuse a query string where nothing would read it.
+def refuse_parameters(*read: str) -> None:
+    """Refuse parameters that nothing would read.
 
-    Raises: ValidationError naming each parameter.
+    Raises: ValidationError naming each of them.
     """
-    if request.args:
-        raise ValidationError({name[:100]: [unknown(name, [])] for name in request.args})
+    others = [name for name in request.args if name not in read]
+    if others:
+        raise ValidationError({name[:100]: [unknown(name, [*read])] for name in others})
 
 
 def accepted(kinds: list[str]) -> str:

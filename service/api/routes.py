@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 from marshmallow import Schema, ValidationError
+from werkzeug.datastructures import MultiDict
 
 from service.api.answers import (
     catalogs,
@@ -23,6 +24,7 @@ from service.api.flat import ESTIMATE_PLACES, PLAN_PLACES, Place, question_body
 from service.api.fleet_build import fleet_request
 from service.api.fleet_schema import FLEET
 from service.api.plan_build import plan_request
+from service.api.rendering import RENDER, attached, wanted_system
 from service.api.schemas import ESTIMATE, FOOTPRINT, PLAN
 from service.domain.estimate import estimate
 from service.domain.fleet import fleet
@@ -32,21 +34,23 @@ from service.presentation.catalogs import footprint_view
 from service.presentation.estimates import estimate_report
 from service.presentation.fleets import fleet_report
 from service.presentation.plans import plan_report
+from service.presentation.renderers.table import render
 from service.presentation.rendering import json_text
 
 BLUEPRINT = Blueprint("questions", __name__)
 FOOTPRINT_PRECISIONS = ("float32", "float16", "int8", "int4")
 
 
-def posted(schema: Schema) -> dict[str, Any]:
-    """A validated JSON body."""
-    refuse_parameters()
+def posted(schema: Schema, *read: str) -> dict[str, Any]:
+    """A validated JSON body, beside the parameters that somebody else reads."""
+    refuse_parameters(*read)
     return validated(schema, json_body(request))
 
 
-def queried(schema: Schema, places: Mapping[str, Place]) -> dict[str, Any]:
-    """A validated query string."""
-    return validated(schema, question_body(request.args, places))
+def queried(schema: Schema, places: Mapping[str, Place], *read: str) -> dict[str, Any]:
+    """A validated query string, less the parameters that somebody else reads."""
+    own = MultiDict([pair for pair in request.args.items(multi=True) if pair[0] not in read])
+    return validated(schema, question_body(own, places))
 
 
 def validated(schema: Schema, body: Any) -> dict[str, Any]:
@@ -74,18 +78,25 @@ def get_estimate() -> Response:
     return rendered(estimate_report(estimate(wanted, catalogs().stock), versions()))
 
 
+def planned(body: dict[str, Any]) -> Response:
+    """The plan of a body, or what `render` makes of it."""
+    system = wanted_system()
+    found = plan(plan_request(catalogs(), body), catalogs().stock)
+    if system is None:
+        return rendered(plan_report(found, versions()))
+    return attached(*render(system, found, catalogs().stock.gpus, versions()))
+
+
 @BLUEPRINT.post("/v1/plans")
 def post_plan() -> Response:
     """The smallest combination that fits."""
-    wanted = plan_request(catalogs(), posted(PLAN))
-    return rendered(plan_report(plan(wanted, catalogs().stock), versions()))
+    return planned(posted(PLAN, RENDER))
 
 
 @BLUEPRINT.get("/v1/plans")
 def get_plan() -> Response:
     """The same with flat parameters."""
-    wanted = plan_request(catalogs(), queried(PLAN, PLAN_PLACES))
-    return rendered(plan_report(plan(wanted, catalogs().stock), versions()))
+    return planned(queried(PLAN, PLAN_PLACES, RENDER))
 
 
 @BLUEPRINT.post("/v1/plans/fleet")

@@ -12,8 +12,9 @@ from service.catalog.errors import CatalogError
 from service.catalog.shelf import Shelf, check, shelf
 from service.catalog.strict_yaml import Lines, load
 from service.catalog.structure import structure
-from service.domain.engine import Doubt, Engine, Policy, Support
+from service.domain.engine import Doubt, Engine, Policy, Starter, Support
 from service.domain.framework import Framework, FrameworkProfile
+from service.domain.launches import SETTINGS
 from service.domain.profiles import PROFILES, EngineKind, Profile, Spread, version_key
 
 Letter = Literal["N", "W", "-"]
@@ -33,7 +34,6 @@ class EngineFile:
     name: str
     kind: EngineKind
     policy: Policy
-    launch: str
     splits: bool
     sources: tuple[str, ...]
     notes: tuple[str, ...] = ()
@@ -43,6 +43,7 @@ class EngineFile:
     caches: Mapping[str, Mapping[str, Letter]]
     ranges: Mapping[str, Doubt]
     profiles: tuple[Profile, ...]
+    launch: Starter | None = None
 
     def engine(self, measured: Mapping[str, Doubt]) -> Engine:
         """The domain's noun; a kernel with a reason alone is refused everywhere."""
@@ -235,11 +236,22 @@ def _check_engine(
                 refused = letter == "-" and name not in entry.reasons
                 check(not refused, "is refused without a reason", path, place)
     check(bool(entry.sources), "needs at least one source", path, "sources")
+    _check_launch(entry, path)
     check(_rising([p.since for p in entry.profiles]), "must rise", path, "profiles.since")
     for profile in entry.profiles:
         share = profile.memory_utilization
         check(0 < share <= 1, "must be above 0, at most 1", path, "profiles.memory_utilization")
         check(bool(profile.sources), "needs sources", path, "profiles.sources")
+
+
+def _check_launch(entry: EngineFile, path: Path) -> None:
+    if entry.launch is None:
+        return
+    for setting in entry.launch.flags:
+        check(setting in SETTINGS, "names no setting", path, f"launch.flags.{setting}")
+    for name in entry.launch.cache_words:
+        check(name in entry.caches, "is no cache of it", path, f"launch.cache_words.{name}")
+    check(bool(entry.launch.sources), "needs at least one source", path, "launch.sources")
 
 
 def _rising(versions: list[str]) -> bool:

@@ -52,6 +52,34 @@ class Doubt:
 SURE = Doubt()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starter:
+    """How an engine is started: the words of its command line.
+
+    command      what stands before the model's name
+    flags        setting -> flag, `{}` for the value; a setting that the engine lacks is absent
+    cache_words  type of the KV cache -> how its flag names it; absent where it follows the model
+    several      flags that join processes to one server: `{processes}` `{rank}` `{head}`
+    follower     flag of every process but the first
+    listen       flags for callers on other machines, at `port`
+    images       vendor -> container image of the version that the flags were read in
+    image_command   the command in the image where it is not the same
+    files        the model is a file of its own, not a name of the Hub
+    """
+
+    command: str
+    flags: Mapping[str, str]
+    port: int
+    listen: str
+    sources: tuple[str, ...]
+    cache_words: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
+    several: str = ""
+    follower: str = ""
+    image_command: str = ""
+    files: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Engine:
     """An inference engine with its version profiles, newest last.
@@ -61,6 +89,7 @@ class Engine:
     hardware   class of hardware by compute capability or gfx name, e.g. "9.0" -> "hopper"
     runs       kernel family -> hardware class -> what happens; absent means it does not run
     caches     KV-cache type -> hardware class -> what happens
+    launch     how it is started; None where that is a program of one's own
     doubts     term -> how far readings lie from its formula
     """
 
@@ -72,7 +101,7 @@ class Engine:
     hardware: Mapping[str, str]
     runs: Mapping[str, Mapping[str, Support]]
     caches: Mapping[str, Mapping[str, Support]]
-    launch: str
+    launch: Starter | None
     splits: bool
     sources: tuple[str, ...]
     notes: tuple[str, ...] = ()

@@ -49,13 +49,20 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Systems:
-    """Names of a card in other systems."""
+    """Names of a card in other systems.
+
+    kubernetes_products, pci_ids   values of node labels: of NVIDIA's and of AMD's labeller
+    kubernetes_resource            where it is not the vendor's usual one
+    dstack                         name, and memory where several cards share it
+    """
 
     kubernetes_products: tuple[str, ...] = ()
     kubernetes_resource: str | None = None
+    pci_ids: tuple[str, ...] = ()
     slurm: str | None = None
     ray: str | None = None
     skypilot: str | None = None
+    dstack: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -12,6 +12,7 @@ from service.domain.candidates import DEFAULT_MAX_CARDS, Format
 from service.domain.deals import Deals, Path
 from service.domain.errors import InvalidRequest
 from service.domain.judging import serving_budget, stage_need
+from service.domain.launches import serving_launch
 from service.domain.mixes import DEAL_VARIABLES, kinds, refuse_mixed
 from service.domain.nodes import (
     MixedStage,
@@ -19,7 +20,7 @@ from service.domain.nodes import (
     groups_in,
     placement,
 )
-from service.domain.options import DEFAULT_RANK_LOSS, launch
+from service.domain.options import DEFAULT_RANK_LOSS
 from service.domain.plan_results import Option, Plan, Rejection
 from service.domain.proof import shortfall
 from service.domain.requests import Pool
@@ -156,7 +157,7 @@ def mixed_option(search: Search, found: Found) -> Option:
     need = stage_need(serving, deals.stage(fullest, start, stop))
     offer = deals.offer(kind)
     held = Counter((stage.node, stage.gpu) for stage in stages)
-    command = launch(search.request.model.name, serving, deals.share)
+    variable = f"{DEAL_VARIABLES[serving.engine.id]}={dealt(stages)}"
     return Option(
         gpu=found.kinds[kind].gpu,
         cards=split.cards,
@@ -177,7 +178,7 @@ def mixed_option(search: Search, found: Found) -> Option:
         limits=None,
         hourly_usd=hourly_usd(found),
         power_watts=power_watts(found),
-        launch=f"{DEAL_VARIABLES[serving.engine.id]}={dealt(stages)} {command}",
+        starts=(serving_launch(search.request.model.name, serving, deals.share, variable),),
         placement=tuple(
             Taken(node=node, cards=count * split.tensor, gpu=gpu)
             for (node, gpu), count in held.items()

@@ -14,11 +14,11 @@ from service.domain.judging import (
     tightest,
     usable_share,
 )
+from service.domain.launches import serving_launch
 from service.domain.limits import serving_limits
 from service.domain.plan_results import Option
 from service.domain.questions import Serving
 from service.domain.requests import PlanRequest, Pool, Stock
-from service.domain.resolving import NO_QUANTIZATION
 from service.domain.results import PerCard
 from service.domain.search import Arrangement, Search
 
@@ -61,8 +61,10 @@ def option(search: Search, arrangement: Arrangement) -> Option:
         limits=serving_limits(serving, needs, offer, risk),
         hourly_usd=hourly_usd(pool, split.cards),
         power_watts=power_watts(pool, split.cards),
-        launch=launch(
-            search.request.model.name, serving, told_share(serving, pool, share, fit.room)
+        starts=(
+            serving_launch(
+                search.request.model.name, serving, told_share(serving, pool, share, fit.room)
+            ),
         ),
         short_by_bytes=max(0, -fit.headroom_bytes),
         cost=paid(search.request, search.stock, pool, split.cards, fit.nodes),
@@ -105,33 +107,3 @@ def power_watts(pool: Pool, cards: int) -> int | None:
     """Board power of all cards; None where the card's is not known."""
     watts = pool.gpu.tdp_watts
     return None if watts is None else int(watts) * cards
-
-
-def launch(name: str, serving: Serving, utilization: float) -> str:
-    """The command that starts the engine so."""
-    split = serving.split
-    flags: list[tuple[str, object, bool]] = [
-        ("--runner pooling", "", serving.model.output in {"vectors", "scores"}),
-        ("--tensor-parallel-size", split.tensor, split.tensor > 1),
-        ("--pipeline-parallel-size", split.pipeline, split.pipeline > 1),
-        ("--data-parallel-size", split.data, split.data > 1),
-        ("--max-model-len", serving.context_tokens, True),
-        ("--max-num-seqs", serving.max_sequences, True),
-        ("--max-num-batched-tokens", serving.max_batched_tokens, True),
-        ("--gpu-memory-utilization", utilization, True),
-        ("--dtype", serving.precision.id, True),
-        ("--kv-cache-dtype", serving.cache.id, serving.cache.id not in {"bf16", "fp16", "fp32"}),
-        ("--enable-expert-parallel", "", split.expert > 1),
-    ]
-    if not serving.engine.launch or serving.model.output == "latents":
-        return ""
-    parts = [f"{flag} {value}".rstrip() for flag, value, present in flags if present]
-    return " ".join((serving.engine.launch, name, *parts)) + checkpoint_note(serving)
-
-
-def checkpoint_note(serving: Serving) -> str:
-    """A shell comment where the plan needs other files than those of the model's own name."""
-    chosen, declared = serving.quantization.id, serving.model.declared_quantization
-    if chosen in {NO_QUANTIZATION, declared.id if declared else ""}:
-        return ""
-    return f"  # give a checkpoint quantized to {chosen} in place of the model's name"

@@ -9,6 +9,7 @@ from typing import Literal
 
 from service.domain.costs import Cost
 from service.domain.hardware import Gpu
+from service.domain.launches import Launch
 from service.domain.nodes import MixedStage, Taken
 from service.domain.physics import Throughput
 from service.domain.results import (
@@ -25,7 +26,10 @@ from service.domain.results import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One combination that was judged; `short_by_bytes` is positive where it does not fit."""
+    """One combination that was judged; `short_by_bytes` is positive where it does not fit.
+
+    starts  the command; of a training run one for each number of cards on a node
+    """
 
     gpu: Gpu
     cards: int
@@ -46,7 +50,7 @@ class Option:
     limits: Limits | TrainingLimits | None
     hourly_usd: Decimal | None
     power_watts: int | None
-    launch: str
+    starts: tuple[Launch, ...]
     sharding: str | None = None
     training: TrainingSetup | None = None
     host_bytes: int = 0
@@ -55,6 +59,11 @@ class Option:
     cost: Cost | None = None
     placement: tuple[Taken, ...] = ()
     stages: tuple[MixedStage, ...] = ()
+
+    @property
+    def launch(self) -> str:
+        """The commands, a line each."""
+        return "\n".join(one.line for one in self.starts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -144,6 +144,7 @@ class TrainingSetup:
     """What a training plan chose."""
 
     method: str
+    regime: str
     optimizer: str
     micro_batch_size: int
     gradient_accumulation: int

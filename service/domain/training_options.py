@@ -8,6 +8,7 @@ from service.domain.companions import companion_host_bytes
 from service.domain.costs import billed_cards, cost
 from service.domain.inventory import taken
 from service.domain.judging import at_risk
+from service.domain.launches import Launch, training_launch
 from service.domain.nodes import Taken
 from service.domain.plan_results import Option
 from service.domain.questions import TrainingRun
@@ -60,7 +61,7 @@ def training_option(search: TrainingSearch, one: Arrangement, *, grown: bool = F
         limits=limits(search, run, one) if grown else None,
         hourly_usd=None if price is None else price * cards,
         power_watts=None if watts is None else int(watts) * cards,
-        launch=launch(run, one),
+        starts=starts(run, one),
         sharding=run.sharding,
         training=setup(run),
         host_bytes=host_bytes(run) + companion_host_bytes(run),
@@ -70,16 +71,18 @@ def training_option(search: TrainingSearch, one: Arrangement, *, grown: bool = F
     )
 
 
-def launch(run: TrainingRun, one: Arrangement) -> str:
-    """The command that starts a run on its nodes: one for each number of cards on a node."""
+def starts(run: TrainingRun, one: Arrangement) -> tuple[Launch, ...]:
+    """The command on each node: one for each number of cards on a node."""
     nodes = nodes_of(run.split, one.place.shape)
-    held = {taken.cards for taken in placed(run, one)} or {
-        min(one.found.cards, one.place.shape[0][0])
-    }
-    return "\n".join(
-        f"torchrun --nnodes {nodes} --nproc-per-node {cards} train.py"
-        for cards in sorted(held, reverse=True)
-    )
+    held = {taken.cards for taken in placed(run, one)} or shares(run, nodes)
+    return tuple(training_launch(nodes, cards) for cards in sorted(held, reverse=True))
+
+
+def shares(run: TrainingRun, nodes: int) -> set[int]:
+    """Cards of each of so many equal nodes: whole groups of tensor ranks, spread evenly."""
+    tensor = run.split.tensor
+    whole, more = divmod(run.split.cards // tensor, nodes)
+    return {whole * tensor, (whole + (more > 0)) * tensor}
 
 
 def placed(run: TrainingRun, one: Arrangement) -> tuple[Taken, ...]:
@@ -91,6 +94,7 @@ def setup(run: TrainingRun) -> TrainingSetup:
     """What a plan chose for a run."""
     return TrainingSetup(
         method=run.method,
+        regime=run.regime,
         optimizer=run.optimizer.id,
         micro_batch_size=run.micro_batch_size,
         gradient_accumulation=run.gradient_accumulation,

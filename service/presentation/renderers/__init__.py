@@ -1,0 +1,1 @@
+"""Plans as other systems' own input: one function a system, all in one table."""
