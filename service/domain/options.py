@@ -41,6 +41,7 @@ def option(search: Search, arrangement: Arrangement) -> Option:
         memory,
     )
     offer = serving_offer(serving.profile, memory, share)
+    told = told_share(serving, pool, share, fit.room)
     return Option(
         gpu=pool.gpu,
         cards=split.cards,
@@ -61,11 +62,7 @@ def option(search: Search, arrangement: Arrangement) -> Option:
         limits=serving_limits(serving, needs, offer, risk),
         hourly_usd=hourly_usd(pool, split.cards),
         power_watts=power_watts(pool, split.cards),
-        starts=(
-            serving_launch(
-                search.request.model.name, serving, told_share(serving, pool, share, fit.room)
-            ),
-        ),
+        starts=(serving_launch(search.request.model.name, serving, told),),
         short_by_bytes=max(0, -fit.headroom_bytes),
         cost=paid(search.request, search.stock, pool, split.cards, fit.nodes),
         throughput=search.speed.of(serving, pool.gpu, form.path),

@@ -7,6 +7,8 @@ from openapi_spec_validator import validate
 from service.api.catalog_routes import TESTS
 from service.api.filters import ENGINES, GPUS, MODELS, OPTIMIZERS, QUANTIZATIONS
 from service.api.flat import ALIASES, ESTIMATE_PLACES, PLAN_PLACES
+from service.api.rendering import RENDER
+from service.presentation.renderers.table import SYSTEMS
 from tests.support.contract import DOCUMENT, ROOT, contract_path, operations, resolved
 
 
@@ -38,7 +40,13 @@ def test_every_route_is_in_the_contract_and_the_other_way_round(app: Flask) -> N
 )
 def test_every_query_parameter_is_in_the_contract(path: str, places: dict[str, object]) -> None:
     short = {alias for alias, name in ALIASES.items() if name in places}
-    assert query_parameters(path) == set(places) | short
+    rendering = {RENDER} if path == "/v1/plans" else set()
+    assert query_parameters(path) == set(places) | short | rendering
+
+
+def test_every_system_is_in_the_contract() -> None:
+    promised = resolved({"$ref": "#/components/parameters/render"})["schema"]["enum"]
+    assert promised == list(SYSTEMS)
 
 
 @pytest.mark.parametrize(

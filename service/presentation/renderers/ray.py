@@ -9,6 +9,7 @@ from service.presentation.renderers.documents import yaml_text
 from service.presentation.renderers.work import CannotRender, Work
 
 SERVED = "vllm"
+SIZED = "A100-"
 
 
 def ray(work: Work) -> str:
@@ -20,8 +21,11 @@ def ray(work: Work) -> str:
 
 
 def type_notes(work: Work) -> list[str]:
-    """What to say where Ray's name of the card is not known."""
-    if work.option.gpu.systems.ray:
+    """What to say of Ray's name of the card: nodes carry some names only where one sets them."""
+    name = work.option.gpu.systems.ray or ""
+    if name.startswith(SIZED):
+        return [f"Ray labels nodes {SIZED[:-1]} by itself, {name} only where you set it"]
+    if name:
         return []
     return [f"Ray's accelerator_type of {work.option.gpu.id} is not known: any card would do"]
 
