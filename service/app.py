@@ -13,8 +13,11 @@ from pathlib import Path
 from flask import Flask, Response, g, request
 
 from service.api import catalog_routes, errors, observations, routes
+from service.api.ask import routes as ask_routes
 from service.api.body import MAX_HEADER_BODY_BYTES
 from service.api.build import Catalogs
+from service.api.chat import routes as chat_routes
+from service.api.chat.settings import chat_settings
 from service.catalog.engines import load_engines, load_frameworks
 from service.catalog.errors import CatalogError
 from service.catalog.files.gguf_config import load_gguf_table
@@ -144,6 +147,7 @@ def create_app(hub: Hub | None = None) -> Flask:
     gpus_path = Path(os.environ.get("GPU_CATALOG", ROOT / "gpus.yaml"))
     found = read_catalogs(ROOT / "config", gpus_path)
     app.extensions["catalogs"] = with_hub(found, hub or hub_of(os.environ))
+    app.extensions["chat"] = chat_settings(os.environ)
     app.url_map.strict_slashes = False
     app.before_request(name_request)
     app.before_request(answer_head)
@@ -152,4 +156,6 @@ def create_app(hub: Hub | None = None) -> Flask:
     app.register_blueprint(routes.BLUEPRINT)
     app.register_blueprint(catalog_routes.BLUEPRINT)
     app.register_blueprint(observations.BLUEPRINT)
+    app.register_blueprint(ask_routes.BLUEPRINT)
+    app.register_blueprint(chat_routes.BLUEPRINT)
     return app

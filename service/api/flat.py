@@ -97,6 +97,7 @@ ESTIMATE_PLACES: Mapping[str, Place] = {
 PLAN_PLACES: Mapping[str, Place] = {
     **COMMON,
     "gpu": (("choices", "gpus"), listed(word)),
+    "vendor": (("choices", "gpus", "vendor"), word),
     "quantizations": (("choices", "quantizations"), listed(word)),
     "kv_cache_precisions": (("choices", "kv_cache_precisions"), listed(word)),
     **{name: (("choices", name), listed(whole)) for name in DEGREES},
@@ -134,7 +135,7 @@ def flat_body(
             raise ValidationError({given: [f"Must have 1 to {MAX_VALUE} characters."]})
         seen.add(name)
         path, read = places[name]
-        _put(body, path, read(values[0]))
+        _put(body, path, read(values[0]), name)
     return body
 
 
@@ -160,13 +161,14 @@ def unknown(given: str, known: list[str]) -> str:
     return f"Unknown parameter. Known: {', '.join(known)}." if known else "Takes no parameters."
 
 
-def _put(body: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+def _put(body: dict[str, Any], path: tuple[str, ...], value: Any, name: str) -> None:
     place = body
     for step in path[:-1]:
         inner = place.setdefault(step, {})
         if not isinstance(inner, dict):
             raise ValidationError({path[-1]: [f"Contradicts {step}."]})
         place = inner
-    if isinstance(place.get(path[-1]), dict) and path[-1] == "model":
-        raise ValidationError({"model": ["Give model or parameters, not both."]})
+    if isinstance(place.get(path[-1]), dict):
+        other = next(iter(place[path[-1]]))
+        raise ValidationError({name: [f"Give {name} or {other}, not both."]})
     place[path[-1]] = value

@@ -12,7 +12,8 @@ BODIES = [
     (path, example["value"])
     for path, method, operation in operations()
     if method == "post"
-    for example in operation["requestBody"]["content"]["application/json"]["examples"].values()
+    for media in [operation["requestBody"]["content"].get("application/json", {})]
+    for example in media.get("examples", {}).values()
 ]
 FLAT = [
     (path, entry["name"], str(entry["example"]).replace("False", "false").replace("True", "true"))
@@ -56,7 +57,7 @@ def question(path: str, name: str, value: str) -> str:
     parts = [f"{name}={value}"]
     if path in {"/v1/estimates", "/v1/plans"}:
         parts += [] if name in {"model", "parameters"} else ["model=llama-3.1-8b"]
-        parts += [] if path == "/v1/estimates" or name == "gpu" else ["gpu=h100-sxm5-80gb"]
+        parts += [] if path == "/v1/estimates" or name in {"gpu", "vendor"} else ["gpu=h100-sxm5-80gb"]
         if meant == "keep":
             parts.append("quantization=awq-int4")
         if meant in TRAINING | set(COMPANIONS):

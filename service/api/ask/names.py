@@ -1,0 +1,119 @@
+"""Every name of the catalogs by its spelling: `Llama 3.3 70B`, `llama3.3:70b`, `rtx4090`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from service.api.build import Catalogs
+from service.catalog.gpus import GpuCatalog
+from service.domain.candidates import AVAILABLE
+
+NEAREST = 3
+CLOSE = 0.7
+UNSPACED = str.maketrans("", "", " -_:")
+
+Meaning = tuple[str, str]
+"""What a name is of, as a name of words.py, and the name as the catalog writes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """The index of one catalog.
+
+    exact     from a spelling without spaces and dashes to its meanings
+    begun     from the beginnings of longer names to what they may become
+    known     names as they are written, for suggestions
+    memory    whole cards that can be had, by the gigabytes on their box
+    """
+
+    version: str
+    exact: Mapping[str, tuple[Meaning, ...]]
+    begun: Mapping[str, tuple[Meaning, ...]]
+    known: tuple[str, ...]
+    memory: Mapping[float, tuple[str, ...]]
+    gpus: GpuCatalog
+
+    def meanings(self, words: str) -> tuple[Meaning, ...]:
+        """What some words name exactly, whatever their spaces and dashes."""
+        return self.exact.get(words.translate(UNSPACED), ())
+
+    def completions(self, words: str) -> tuple[Meaning, ...]:
+        """What some words are the beginning of."""
+        return self.begun.get(words.translate(UNSPACED), ())
+
+    def begins(self, word: str, most: int) -> tuple[str, ...]:
+        """Names that begin with a word, the shortest first."""
+        found = (name for name in self.known if name.startswith(word.lower()))
+        return tuple(sorted(found, key=lambda name: (len(name), name))[:most])
+
+    def nearest(self, word: str, more: Iterable[str] = ()) -> tuple[str, ...]:
+        """Names that a word may have meant: those that hold it, else those most like it."""
+        holding = [name for name in self.known if word in name] if len(word) > 1 else []
+        if holding:
+            return tuple(sorted(holding, key=lambda name: (len(name), name))[:NEAREST])
+        found = get_close_matches(word, [*more, *self.known], n=NEAREST, cutoff=CLOSE)
+        return tuple(dict.fromkeys(found))
+
+
+def index(catalogs: Catalogs) -> Names:
+    """The names of a catalog."""
+    exact: dict[str, dict[Meaning, None]] = {}
+    begun: dict[str, dict[Meaning, None]] = {}
+    known: dict[str, None] = {}
+    for spelling, meaning in spellings(catalogs):
+        exact.setdefault(spelling.translate(UNSPACED), {})[meaning] = None
+        known[spelling.replace(" ", "-")] = None
+        for short in beginnings(spelling) if meaning[0] in {"model", "gpu"} else ():
+            begun.setdefault(short, {})[meaning] = None
+    return Names(
+        version=catalogs.version,
+        exact={key: tuple(value) for key, value in exact.items()},
+        begun={key: tuple(value) for key, value in begun.items()},
+        known=tuple(known),
+        memory=by_memory(catalogs),
+        gpus=catalogs.gpus,
+    )
+
+
+def spellings(catalogs: Catalogs) -> Iterator[tuple[str, Meaning]]:
+    """Each id and alias with what it means."""
+    shelves = (
+        ("model", catalogs.models),
+        ("gpu", catalogs.gpus.cards),
+        ("format", catalogs.quantizations),
+        ("engine", catalogs.engines),
+        ("optimizer", catalogs.optimizers),
+    )
+    for kind, shelf in shelves:
+        yield from ((name, (kind, held)) for name, held in shelf.names.items())
+    groups, served = catalogs.gpus.groups, catalogs.engines.names
+    yield from ((name, ("gpu", shortest_alike(name, groups))) for name in groups)
+    vendors = {gpu.vendor.lower() for gpu in catalogs.gpus.cards}
+    yield from ((name, ("vendor", name)) for name in sorted(vendors))
+    caches = catalogs.caches.names.items()
+    yield from ((f"{name}-kv", ("kv_cache_precision", held)) for name, held in caches)
+    frameworks = catalogs.frameworks.names.items()
+    yield from ((name, ("framework", held)) for name, held in frameworks if name not in served)
+
+
+def shortest_alike(name: str, groups: Mapping[str, tuple[str, ...]]) -> str:
+    """The shortest name of the same group of cards, without spaces."""
+    alike = [other for other, cards in groups.items() if cards == groups[name] and " " not in other]
+    return min(alike, key=len, default=name)
+
+
+def beginnings(name: str) -> list[str]:
+    """The parts of a name before each of its dashes."""
+    words = name.replace(" ", "-").split("-")
+    return ["".join(words[:count]).translate(UNSPACED) for count in range(1, len(words))]
+
+
+def by_memory(catalogs: Catalogs) -> dict[float, tuple[str, ...]]:
+    """Whole cards that can be had, by the number on the box."""
+    found: dict[float, list[str]] = {}
+    for gpu in catalogs.gpus.cards:
+        if gpu.availability in AVAILABLE and not gpu.is_mig:
+            found.setdefault(gpu.memory_label_gb, []).append(gpu.id)
+    return {label: tuple(ids) for label, ids in found.items()}

@@ -1,0 +1,1 @@
+"""Slash commands and mentions of chat platforms, signed requests in, messages out."""
