@@ -57,7 +57,9 @@ def question(path: str, name: str, value: str) -> str:
     parts = [f"{name}={value}"]
     if path in {"/v1/estimates", "/v1/plans"}:
         parts += [] if name in {"model", "parameters"} else ["model=llama-3.1-8b"]
-        parts += [] if path == "/v1/estimates" or name in {"gpu", "vendor"} else ["gpu=h100-sxm5-80gb"]
+        parts += (
+            [] if path == "/v1/estimates" or name in {"gpu", "vendor"} else ["gpu=h100-sxm5-80gb"]
+        )
         if meant == "keep":
             parts.append("quantization=awq-int4")
         if meant in TRAINING | set(COMPANIONS):

@@ -59,7 +59,7 @@ def question(command: str, words: list[Token], names: Names) -> Line:
     sides = split_sides(words)
     if len(sides) == 1 and command != "compare":
         return Line(command=command, readings=(reading(command, entries(sides[0], names), names),))
-    if not 1 < len(sides) <= MOST_SIDES:
+    if not 1 < len(sides) <= MOST_SIDES or not all(sides):
         raise Misread([f"Compare 2 to {MOST_SIDES} things with `vs` between them."])
     if command == "estimate":
         raise Misread(["Plans are compared; leave `estimate` out."])

@@ -11,7 +11,8 @@ from service.catalog.gpus import GpuCatalog
 from service.domain.candidates import AVAILABLE
 
 NEAREST = 3
-CLOSE = 0.7
+SHORT = 4
+CLOSE, SHORT_CLOSE, VERY_CLOSE = 0.7, 0.6, 0.8
 UNSPACED = str.maketrans("", "", " -_:")
 
 Meaning = tuple[str, str]
@@ -49,12 +50,15 @@ class Names:
         return tuple(sorted(found, key=lambda name: (len(name), name))[:most])
 
     def nearest(self, word: str, more: Iterable[str] = ()) -> tuple[str, ...]:
-        """Names that a word may have meant: those that hold it, else those most like it."""
-        holding = [name for name in self.known if word in name] if len(word) > 1 else []
-        if holding:
-            return tuple(sorted(holding, key=lambda name: (len(name), name))[:NEAREST])
-        found = get_close_matches(word, [*more, *self.known], n=NEAREST, cutoff=CLOSE)
-        return tuple(dict.fromkeys(found))
+        """Names that a word may have meant: a slip of it, those that hold it, those like it."""
+        known = list(dict.fromkeys([*more, *self.known]))
+        slips = get_close_matches(word, known, n=NEAREST, cutoff=VERY_CLOSE)
+        holding = [name for name in self.known if word in name] if len(word) >= SHORT else []
+        if slips or holding:
+            held = sorted(holding, key=lambda name: (len(name), name))
+            return tuple(dict.fromkeys([*slips, *held]))[:NEAREST]
+        cutoff = SHORT_CLOSE if len(word) <= SHORT else CLOSE
+        return tuple(get_close_matches(word, known, n=NEAREST, cutoff=cutoff))
 
 
 def index(catalogs: Catalogs) -> Names:
@@ -99,9 +103,11 @@ def spellings(catalogs: Catalogs) -> Iterator[tuple[str, Meaning]]:
 
 
 def shortest_alike(name: str, groups: Mapping[str, tuple[str, ...]]) -> str:
-    """The shortest name of the same group of cards, without spaces."""
-    alike = [other for other, cards in groups.items() if cards == groups[name] and " " not in other]
-    return min(alike, key=len, default=name)
+    """The name of the same group of cards that its cards begin with, else the shortest."""
+    members = groups[name]
+    alike = [other for other, cards in groups.items() if cards == members and " " not in other]
+    common = [other for other in alike if all(card.startswith(other) for card in members)]
+    return min(common or alike, key=len, default=name)
 
 
 def beginnings(name: str) -> list[str]:

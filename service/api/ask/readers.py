@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from service.api.ask.measures import MEASURE, SCALED, measured, times
@@ -13,6 +14,9 @@ from service.api.ask.words import BARE_KEYS, KEYS, NAMED, NOUNS, PHRASES, SMALL
 
 WINDOW = 7
 LISTED = 5
+HUB_ID = re.compile(
+    r"[a-z][a-z0-9_.-]{1,95}/[a-z0-9][a-z0-9_.-]{0,95}(?:/[a-z0-9_.-]{1,95})?", re.ASCII
+)
 
 
 def scanned(line: list[Token], names: Names) -> Scan:
@@ -95,11 +99,21 @@ def sized(scan: Scan) -> bool:
     if name and found[0] in {"", "tokens", name}:
         value = scan.low() + (scan.low(1)[:1] if name == "max_power_watts" else "")
         return scan.take(1 + nouns, (name, SCALED.get(name, str)(found[1] if nouns else value)))
+    if not found[0] and card_follows(scan):
+        return scan.take(1, ("times", low))
     if not found[0]:
         return scan.refuse(
             1, f"`{scan.typed(1)}` of what? Write users={low}, max {low} or ctx={low}."
         )
     return scan.take(1, found)
+
+
+def card_follows(scan: Scan) -> bool:
+    """Whether the next words name a card: `8 h100`, `2 rtx 4090`."""
+    lows = [scan.low(ahead) for ahead in range(1, WINDOW)]
+    spelled = ("".join(lows[:count]) for count in range(1, WINDOW) if all(lows[:count]))
+    found = (scan.names.meanings(name) or several(name, scan.names) for name in spelled)
+    return scan.low().isdigit() and any(one[0][0] == "gpu" for one in found if one)
 
 
 def following_nouns(scan: Scan, ahead: int) -> tuple[int, str]:
@@ -134,8 +148,10 @@ def with_value(scan: Scan, count: int, name: str) -> bool:
         if scan.low() in SMALL:
             return scan.take(1)
         example = "8" if is_numeric(name) else "…"
-        return scan.refuse(count, f"`{scan.typed(count)}` needs a value: {name}={example}.")
-    return scan.take(count + 1, *said)
+        key = scan.low() if scan.low() in KEYS else name
+        return scan.refuse(count, f"`{scan.typed(count)}` needs a value: {key}={example}.")
+    nouns, noun = following_nouns(scan, count + 1)
+    return scan.take(count + 1 + (nouns if noun == name else 0), *said)
 
 
 def most(scan: Scan, count: int, after: str) -> bool:
@@ -173,19 +189,26 @@ def begun(scan: Scan) -> bool:
         if len(found) == 1:
             return scan.take(count, found[0])
         if found:
-            listed = ", ".join(sorted(value for _, value in found)[:LISTED])
-            more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
-            return scan.refuse(
-                count, f"`{scan.typed(count)}` begins several names; write one: {listed}{more}."
-            )
+            return several_begun(scan, count, found)
     return False
+
+
+def several_begun(scan: Scan, count: int, found: tuple[Meaning, ...]) -> bool:
+    """The beginning of several names: those that hold the next word too, where there are such."""
+    after = scan.low(count)
+    telling = bool(after) and after not in SMALL
+    narrowed = [value for _, value in found if telling and after in value]
+    words = count + bool(narrowed)
+    listed = sorted(narrowed or (value for _, value in found))
+    more = f" and {len(listed) - LISTED} more" if len(listed) > LISTED else ""
+    said = f"begins several names; write one: {', '.join(listed[:LISTED])}{more}."
+    return scan.refuse(words, f"`{scan.typed(words)}` {said}")
 
 
 def hub_id(scan: Scan) -> bool:
     """`organisation/name`, which the models' shelf looks up."""
-    owner, found, rest = scan.low().partition("/")
-    good = found and owner and rest and rest.count("/") <= 1
-    return bool(good) and scan.take(1, ("model", scan.line[scan.at].text.strip()))
+    good = HUB_ID.fullmatch(scan.low())
+    return bool(good) and scan.take(1, ("model", scan.line[scan.at].text))
 
 
 def unknown(scan: Scan) -> bool:

@@ -232,9 +232,11 @@ def contradictions(command: str, said: list[Entry]) -> Iterator[str]:
     for name in names:
         values = {entry.value: entry.word for entry in said if entry.name == name}
         if len(values) > 1 and name not in lists:
-            listed = " and ".join(f"`{word}`" for word in dict.fromkeys(values.values()))
+            typed = list(dict.fromkeys(f"`{word}`" for word in values.values()))
+            twice = f"{' and '.join(typed)} say {name} more than once"
             one = " or ".join(values)
-            yield f"{listed} say {name} more than once; write one of {one}."
+            means = f"{typed[0]} means {one}; write one of them."
+            yield f"{twice}; write one of {one}." if len(typed) > 1 else means
     for pair in (("model", "parameters"),):
         if set(pair) <= set(names):
             words = [f"`{entry.word}`" for entry in said if entry.name in pair]

@@ -69,14 +69,14 @@ def is_keyed(token: Token) -> bool:
 
 
 def split_counts(line: list[Token], names: Names) -> list[Token]:
-    """`8xh100` and `h100 x 8` as two tokens."""
+    """`8xh100` and `h100 x 8` as two tokens, `80 gb` as one."""
     found: list[Token] = []
     for token in line:
         before = found[-1].low if found else ""
         if token.low.isdigit() and before in SIGNS:
-            found[-1] = Token(text=f"x{token.text}", low=f"x{token.low}")
-        elif token.low == "x" and before.isdigit():
-            found[-1] = Token(text=f"{found[-1].text}x", low=f"{before}x")
+            found[-1] = Token(text=f"{before} {token.text}", low=f"x{token.low}")
+        elif token.low in {"x", "k", "b", "gb"} and before.replace(".", "", 1).isdigit():
+            found[-1] = Token(text=f"{found[-1].text} {token.text}", low=before + token.low)
         else:
             found += unglued(token, names)
     return found

@@ -11,6 +11,7 @@ from service.api.ask.errors import Misread
 MAX_LINE = 500
 QUOTES = {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "×": "x", "✕": "x", "–": "-", "—": "-"}
 EDGES = ".,;!?()[]{}<>"
+ENDS = ".,;!?"
 THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+", re.ASCII)
 UNSEEN = {"Cc", "Cs", "Co", "Cn"}
 
@@ -70,7 +71,7 @@ def parts(piece: str) -> list[Token]:
 
 def token(text: str) -> Token:
     """A token with its key and value where it has them."""
-    text = text.replace("`", "'")
+    text = text.replace("`", "'").rstrip(ENDS)
     low = text.strip(EDGES).lower()
     if THOUSANDS.fullmatch(low):
         low = low.replace(",", "")

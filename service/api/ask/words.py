@@ -116,7 +116,8 @@ PHRASES: Mapping[str, Fields] = spelled({
     ("fp32", "float32", "single"): (("plain", "float32"),),
     ("fp64", "float64", "double"): (("plain", "float64"),),
     ("fp8", "float8", "f8", "8-bit float"): (("format", "fp8"),),
-    ("int8", "i8", "8bit", "8-bit", "w8a8"): (("format", "int8"),),
+    ("int8", "i8", "w8a8"): (("format", "int8"),),
+    ("8bit", "8-bit"): (("format", "8bit"),),
     ("int4", "i4", "4bit", "4-bit", "w4a16"): (("format", "int4"),),
     ("unquantized", "unquantised", "no quantization", "not quantized"): (("format", "none"),),
     ("fsdp", "fsdp2"): (("sharding", "fsdp"),),
@@ -178,6 +179,8 @@ OBJECTIVES: Mapping[str, str] = {
 MEANT: Mapping[tuple[str, str, str], Fields] = {
     ("inference", "format", "int8"): (("format", "int8-w8a8"),),
     ("inference", "format", "int4"): (("format", "awq-int4"), ("format", "gptq-int4")),
+    ("inference", "format", "8bit"): (("format", "fp8"), ("format", "int8-w8a8")),
+    ("training", "format", "8bit"): (("format", "llm-int8"),),
     ("training", "format", "int8"): (("format", "llm-int8"),),
     ("training", "format", "int4"): (("format", "nf4"),),
     ("training", "format", "fp8"): (("regime", "fp8"),),
