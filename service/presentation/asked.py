@@ -103,7 +103,7 @@ def card_row(gpu: Gpu) -> dict[str, Any]:
     }
 
 
-def models_asked(reply: Reply, models: Sequence[tuple[str, int]], versions: View) -> Report:
+def models_asked(reply: Reply, models: Sequence[tuple[str, int | None]], versions: View) -> Report:
     """Models, one row each."""
     rows = tuple({"id": name, "parameters": count} for name, count in models)
     return Report(

@@ -45,6 +45,8 @@ from service.presentation.chat.replies import (
 from service.presentation.chat.reply import Reply
 from service.presentation.rendering import Report
 
+MOST_COUNTED = 50
+"""Models whose parameters are counted for a list; counting all takes longer than a chat waits."""
 PATHS = {"plan": "/v1/plans", "estimate": "/v1/estimates"}
 
 
@@ -176,11 +178,13 @@ def answer_cards(line: Line) -> Asked:
 def answer_models(line: Line) -> Asked:
     """Models that hold every word."""
     wanted = line.words.split()
-    found = [
-        (entry.id, entry_architecture(entry).parameters)
+    held = [
+        entry
         for entry in catalogs().models
         if holds(f"{entry.id} {entry.hub_id} {' '.join(entry.aliases)}", wanted)
     ]
+    few = len(held) <= MOST_COUNTED
+    found = [(one.id, entry_architecture(one).parameters if few else None) for one in held]
     reply = models_reply(found, line.words)
     return Asked(report=models_asked(reply, found, versions()), reply=reply)
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from service.api.ask.measures import measured
 from service.api.build import Catalogs
 from service.catalog.gpus import GpuCatalog
-from service.domain.candidates import AVAILABLE
+from service.domain.hardware import AVAILABLE
 
 NEAREST = 3
 SHORT = 4
@@ -93,7 +94,8 @@ def spellings(catalogs: Catalogs) -> Iterator[tuple[str, Meaning]]:
     for kind, shelf in shelves:
         yield from ((name, (kind, held)) for name, held in shelf.names.items())
     groups, served = catalogs.gpus.groups, catalogs.engines.names
-    yield from ((name, ("gpu", shortest_alike(name, groups))) for name in groups)
+    named = (name for name in groups if measured(name) is None)
+    yield from ((name, ("gpu", shortest_alike(name, groups))) for name in named)
     vendors = {gpu.vendor.lower() for gpu in catalogs.gpus.cards}
     yield from ((name, ("vendor", name)) for name in sorted(vendors))
     caches = catalogs.caches.names.items()

@@ -198,11 +198,19 @@ def with_cards(said: list[Entry], names: Names) -> list[Entry]:
     makers = {entry.value for entry in about if entry.name == "vendor"}
     made = [gpu for gpu in pool if not makers or gpu.vendor.lower() in makers]
     chosen = [gpu for gpu in made if not sizes or gpu.memory_label_gb in sizes]
+    if stated == {"memory"} and all(size_name(size) in names.gpus.groups for size in sizes):
+        groups = [Entry(name="gpu", value=size_name(size), word=words) for size in sorted(sizes)]
+        return [*(entry for entry in said if entry.name not in CARD_WORDS), *groups]
     if not chosen:
         have = ", ".join(f"{label:g}" for label in sorted({gpu.memory_label_gb for gpu in made}))
         raise Misread([f"`{words}`: no such card" + (f"; there are {have} GB." if made else ".")])
     rest = [entry for entry in said if entry.name not in CARD_WORDS]
     return [*rest, *(Entry(name="gpu", value=gpu.id, word=words) for gpu in chosen)]
+
+
+def size_name(size: float) -> str:
+    """The catalog's group of all cards of a size."""
+    return f"{size:g}gb"
 
 
 CARD_WORDS = frozenset({"gpu", "vendor", "memory"})

@@ -7,9 +7,10 @@ from typing import Any
 
 from service.presentation.chat.reply import Reply, aligned, clipped
 
-SLACK_TITLE, SLACK_SECTION = 600, 2900
+SLACK_TITLE, SLACK_SECTION, SLACK_NOTE = 600, 2600, 700
 MATTERMOST_POST = 16_000
-TEAMS_BLOCK, TEAMS_FACTS = 4000, 30
+TEAMS_BLOCK, TEAMS_FACTS, TEAMS_SENTENCES = 1000, 30, 10
+MOST_NOTES = 5
 DISCORD_TITLE, DISCORD_TEXT, DISCORD_FIELD, DISCORD_FOOTER = 250, 2600, 1000, 1500
 EPHEMERAL_FLAG = 64
 COLOURS = {"good": 0x2E7D32, "bad": 0xB23B3B, "plain": 0x546E7A}
@@ -28,7 +29,7 @@ def slack(reply: Reply) -> dict[str, Any]:
         blocks.append(section(plain("\n".join(f"• {fact}" for fact in reply.facts), SLACK_SECTION)))
     if reply.codes:
         blocks.append(section(fence(slack_code("\n".join(reply.codes)), SLACK_SECTION)))
-    small = [plain(note, SLACK_SECTION // 2) for note in reply.notes[:5]]
+    small = [plain(note, SLACK_NOTE) for note in reply.notes[:MOST_NOTES]]
     small += [f"<{slack_code(address)}|{plain(label, 100)}>" for label, address in reply.links[:3]]
     if small:
         elements = [{"type": "mrkdwn", "text": text} for text in small]
@@ -97,9 +98,9 @@ def teams(reply: Reply) -> dict[str, Any]:
             for row in reply.table[:TEAMS_FACTS]
         ]
         body.append({"type": "FactSet", "facts": facts})
-    body += [text_block(fact) for fact in reply.facts]
+    body += [text_block(fact) for fact in reply.facts[:TEAMS_SENTENCES]]
     body += [code_block(code) for code in reply.codes]
-    body += [text_block(note, isSubtle=True, size="Small") for note in reply.notes]
+    body += [text_block(note, isSubtle=True, size="Small") for note in reply.notes[:MOST_NOTES]]
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -126,7 +127,7 @@ def text_block(text: str, **looks: Any) -> dict[str, Any]:
 
 def code_block(text: str) -> dict[str, Any]:
     """A command of a card; its run is taken as it is."""
-    run = {"type": "TextRun", "text": clipped(text, TEAMS_BLOCK), "fontType": "Monospace"}
+    run = {"type": "TextRun", "text": clipped(text, 2 * TEAMS_BLOCK), "fontType": "Monospace"}
     return {"type": "RichTextBlock", "inlines": [run]}
 
 

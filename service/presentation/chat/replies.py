@@ -178,10 +178,13 @@ def cards_reply(cards: Sequence[Gpu], words: str) -> Reply:
     return listed("card", len(cards), words, (("card", "GB", "USD/h"), *rows))
 
 
-def models_reply(models: Sequence[tuple[str, int]], words: str) -> Reply:
-    """Models with their parameters."""
-    rows = [(name, f"{count / 1e9:.2f}") for name, count in models[:SHOWN_ROWS]]
+def models_reply(models: Sequence[tuple[str, int | None]], words: str) -> Reply:
+    """Models with their parameters, where these are counted."""
+    rows = [(name, f"{count / 1e9:.2f}" if count else "-") for name, count in models[:SHOWN_ROWS]]
     return listed("model", len(models), words, (("model", "billion parameters"), *rows))
+
+
+EXAMPLES = {"card": "cards nvidia 80gb", "model": "models llama 70b"}
 
 
 def listed(kind: str, count: int, words: str, table: tuple[Row, ...]) -> Reply:
@@ -191,7 +194,7 @@ def listed(kind: str, count: int, words: str, table: tuple[Row, ...]) -> Reply:
         hint = f"`{kind}s` alone lists all; to plan, leave the word `{kind}s` out."
         return Reply(title=f"No {kind}{about}.", facts=(hint,), tone="bad")
     more = count - (len(table) - 1)
-    facts = (f"{more} more; add words to see fewer, as in `{kind}s 80gb`.",) if more else ()
+    facts = (f"{more} more; add words to see fewer, as in `{EXAMPLES[kind]}`.",) if more else ()
     return Reply(title=f"{counted(count, kind)}{about}.", table=table, facts=facts)
 
 
