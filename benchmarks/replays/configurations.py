@@ -221,7 +221,10 @@ FAMILIES: Mapping[str, Callable[[Size], Json]] = {
         s, "nemotron", "NemotronForCausalLM", hidden_act="relu2", partial_rotary_factor=0.5
     ),
     "glm4": lambda s: gated(s, "glm4", "Glm4ForCausalLM", pad_token_id=0),
-    "exaone4": lambda s: gated(s, "exaone4", "Exaone4ForCausalLM", sliding_window=None),
+    "exaone4": lambda s: gated(
+        s, "exaone4", "Exaone4ForCausalLM", sliding_window=None,
+        layer_types=["full_attention"] * s.layers,
+    ),
     "seed_oss": lambda s: gated(s, "seed_oss", "SeedOssForCausalLM"),
     "qwen2_moe": lambda s: gated(
         s, "qwen2_moe", "Qwen2MoeForCausalLM", num_experts=16, num_experts_per_tok=4,
