@@ -13,7 +13,7 @@ from service.catalog.shelf import Shelf, check, shelf
 from service.catalog.strict_yaml import Lines, load
 from service.catalog.structure import structure
 from service.domain.engine import Doubt, Engine, Policy, Starter, Support
-from service.domain.framework import Framework, FrameworkProfile
+from service.domain.framework import Cache, Framework, FrameworkProfile
 from service.domain.launches import SETTINGS
 from service.domain.profiles import PROFILES, EngineKind, Profile, Spread, version_key
 
@@ -82,7 +82,9 @@ class FrameworkFile:
     id: str
     name: str
     context_gib: Spread
-    reserved_ratio: Spread
+    communicators_gib: Spread
+    cache: Cache
+    activation_doubt: Doubt
     profiles: tuple[FrameworkProfile, ...]
     sources: tuple[str, ...] = field(default=())
 
@@ -93,7 +95,9 @@ class FrameworkFile:
             name=self.name,
             profiles=self.profiles,
             context_gib=self.context_gib,
-            reserved_ratio=self.reserved_ratio,
+            communicators_gib=self.communicators_gib,
+            cache=self.cache,
+            activation_doubt=self.activation_doubt,
             sources=self.sources,
             doubts=doubts,
         )

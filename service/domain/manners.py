@@ -14,6 +14,33 @@ Activation = Literal["silu", "gelu", "relu", "relu-squared", "gelu-new", "gelu-f
 Rotation = Literal["none", "whole", "joined"]
 
 
+Fusible = Literal["norms", "gates", "rotations"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spelling:
+    """How a framework writes blocks where it does so otherwise than transformers 5 does.
+
+    joined             query, key and value come from one product
+    repeated           keys and values are repeated to all heads before the kernel
+    copied             the kernel's output is put into another order by a copy
+    whole_activations  activations are single kernels, also those that transformers writes out
+    frozen_inputs      products with frozen weights keep their input though nothing needs it
+    experts_in_turn    routed experts compute one after the other, not in grouped products
+    """
+
+    joined: bool = False
+    repeated: bool = False
+    copied: bool = False
+    whole_activations: bool = False
+    frozen_inputs: bool = False
+    experts_in_turn: bool = False
+
+
+PLAIN = Spelling()
+"""As transformers 5 writes them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockForm:
     """What a block does around its parts.

@@ -9,6 +9,7 @@ from functools import lru_cache
 from service.domain.adapters import ALL_LINEAR, target_names
 from service.domain.architecture import LayerKind, Tower
 from service.domain.feed_forward import MixtureOfExperts
+from service.domain.manners import Fusible
 from service.domain.mixers import Attention
 from service.domain.questions import Lora, Split, TrainingRun
 from service.domain.ranks import cut, rank_part
@@ -30,6 +31,9 @@ FP32_BYTES = 4
 HALF_BYTES = 2
 IDS_AND_LABELS_BYTES = 16
 ROTARY_TABLES = 2
+FUSED_HEAD = "fused"
+FUSIBLE: frozenset[Fusible] = frozenset({"norms", "gates", "rotations"})
+"""What torch.compile makes single kernels of."""
 BUCKET_BYTES = 16
 """Numbers of buckets of both sides, in int64, for every pair of places."""
 CHECKPOINTED_BIASES = 3
@@ -45,14 +49,19 @@ def regime_of(run: TrainingRun) -> Regime:
     16-bit weights need autocast, as the Trainer sets it.
     Source: torch `distributed/fsdp`, MixedPrecisionPolicy; transformers `trainer.py`.
     """
-    compute, lora = regime_widths(run).compute, run.lora
+    compute, lora, profile = regime_widths(run).compute, run.lora, run.framework_profile
+    packed = lora is not None and run.quantization.quantizes
+    kernels = frozenset() if packed else frozenset(profile.kernels.get(run.loss, ()))
     common = Regime(
         weight=compute,
         other=compute,
         kernel=kernel(run, compute),
         accumulating=run.optimizer_in_backward
         or (run.gradient_accumulation > 1 and run.shards == 1),
-        fused=run.compiled,
+        fused=FUSIBLE if run.compiled else kernels,
+        in_place=bool(kernels) and not run.compiled,
+        headless=run.loss == FUSED_HEAD,
+        spelling=profile.spelling,
     )
     if lora is not None:
         adapters = adapters_of(lora)
@@ -62,7 +71,7 @@ def regime_of(run: TrainingRun) -> Regime:
             autocast=compute == HALF_BYTES and adapters.width > compute,
             trained=False,
             adapters=adapters,
-            packed=run.quantization.quantizes,
+            packed=packed,
         )
     if run.regime == "amp" and compute == HALF_BYTES and run.shards == 1:
         return replace(common, weight=FP32_BYTES, other=FP32_BYTES, autocast=True)

@@ -7,13 +7,19 @@ from service.domain.framework import LogitCopies
 from service.domain.questions import TrainingRun
 from service.domain.training_activations import FP32_BYTES, regime_of
 
+WHOLE_LOGITS = frozenset({"eager", "fused-logits"})
+FP32_COPIES_BYTES = 8
+"""Two fp32 copies of each logit: fewer are 16-bit losses."""
 WORDS: frozenset[Output] = frozenset({"tokens", "scores"})
 """Outputs that are scores of words, over which a loss is taken."""
 
 
 def logit_widths(run: TrainingRun) -> tuple[float, ...]:
     """Bytes a logit at the end of the forward pass and at the peak of the loss's backward."""
-    copies: LogitCopies = run.framework_profile.logit_bytes[run.loss]
+    profile = run.framework_profile
+    copies: LogitCopies = profile.logit_bytes[run.loss]
+    if run.compiled:
+        copies = profile.compiled.get(run.loss, copies)
     regime = regime_of(run)
     if regime.compute == FP32_BYTES:
         return copies.single
@@ -41,3 +47,9 @@ def logit_peak_bytes(run: TrainingRun) -> tuple[int, int]:
     logits = run.tokens * run.model.vocabulary_size
     forward, backward = logit_widths(run)
     return round(logits * forward), round(logits * backward)
+
+
+def raises_logits(run: TrainingRun) -> bool:
+    """Whether a loss holds all logits and copies of them in fp32."""
+    whole = run.model.output in WORDS and run.loss in WHOLE_LOGITS
+    return whole and max(logit_widths(run)) >= FP32_COPIES_BYTES

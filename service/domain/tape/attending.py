@@ -33,7 +33,7 @@ def attention(layers: Layers, mixer: Attention, x: Value) -> Value:
         key = layers.norm(key, mixer.norm_form, heads=keys // mixer.key_norm)
     if mixer.rotation != "none":
         query, key = layers.rotate(query), layers.rotate(key)
-        if mixer.rotation == "joined" and layers.regime.fused is False:
+        if mixer.rotation == "joined" and "rotations" not in layers.regime.fused:
             query, key = tape.copy(query), tape.copy(key)
     mixed = scored(layers, mixer, query, key, value)
     return layers.linear(mixed, mixer.hidden_size, ("o_proj", "dense", "out_proj", "c_proj"))
@@ -43,7 +43,7 @@ def _projected(
     layers: Layers, mixer: Attention, x: Value, widths: tuple[int, int, int]
 ) -> tuple[Value, Value, Value]:
     query, key, value = widths
-    if not mixer.joined:
+    if not (mixer.joined or layers.regime.spelling.joined) or mixer.keeps == "encoder":
         source = encoded(layers, x) if mixer.keeps == "encoder" else x
         return (
             layers.linear(x, query, ("q_proj",)),
@@ -104,16 +104,19 @@ def _flash(layers: Layers, mixer: Attention, query: Value, key: Value, value: Va
     """
     tape, half = layers.tape, HALF
     query, key, value = (tape.cast(part, half) for part in (query, key, value))
+    spelling = layers.regime.spelling
+    if spelling.repeated:
+        key, value = _repeated(layers, mixer, key), _repeated(layers, mixer, value)
     heads = mixer.heads
     output = Value(tokens(heads * mixer.value_dim), half)
     sums = Value(tokens(heads), SINGLE)
     step = -(-mixer.head_dim // FLASH_HEAD_STEP) * FLASH_HEAD_STEP
     workspace = Size(token=SINGLE * heads * (step + 1))
-    if mixer.kv_heads != heads:
+    if mixer.kv_heads != heads and not spelling.repeated:
         workspace += Size(token=2 * half * heads * mixer.head_dim)
     saved = [query, key, value, output, sums]
     mixed = tape.note([query, key, value], output, saved=saved, workspace=workspace)
-    return tape.copy(mixed) if mixer.rotation == "joined" else mixed
+    return tape.copy(mixed) if mixer.rotation == "joined" or spelling.copied else mixed
 
 
 def _memory_efficient(

@@ -39,6 +39,8 @@ def back_walk(model: Architecture, regime: Regime) -> Walk:
     if form.head_transform:
         x = layers.activation(layers.linear(x, model.hidden_size), "gelu")
         x = layers.norm(x, "layer")
+    if regime.headless:
+        return walk(layers.tape, entry, x, accumulating=regime.accumulating)
     table = layers.weight(model.vocabulary_size * model.hidden_size, regime.other)
     logits = layers.product(x, table, model.vocabulary_size)
     if form.soft_cap:

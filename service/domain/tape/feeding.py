@@ -7,6 +7,7 @@ from service.domain.tape.layers import Layers, tokens
 from service.domain.tape.recording import Value
 from service.domain.tape.regimes import HALF, SINGLE
 from service.domain.tape.sizes import Size
+from service.domain.units import ceil_div
 
 ROUTING_VALUES = 10
 """fp32-sized values of indices, orders and weights that routing keeps for each chosen expert."""
@@ -42,7 +43,7 @@ def dense(layers: Layers, part: DenseFeedForward, x: Value) -> Value:
 
 
 def _gated(layers: Layers, part: FeedForward, gate: Value, up: Value) -> Value:
-    if layers.regime.fused:
+    if "gates" in layers.regime.fused:
         return layers.tape.note([gate, up], Value(gate.elements, gate.width), saved=[gate, up])
     return layers.tape.multiply(layers.activation(gate, part.activation), up)
 
@@ -59,6 +60,17 @@ def mixture(layers: Layers, part: MixtureOfExperts, x: Value) -> Value:
     probabilities = tape.pointwise(tape.cast(scores, SINGLE), keeps_result=True)
     order = Value(tokens(ROUTING_VALUES * chosen + 1), SINGLE)
     top = tape.note([probabilities], Value(tokens(chosen), SINGLE), saved=[order])
+    routed = _in_turn if layers.regime.spelling.experts_in_turn else _together
+    total = routed(layers, part, x, top)
+    for width in (part.shared_width, part.dense_width):
+        if width:
+            total = tape.add(total, dense(layers, always_on(part, width), x))
+    return total
+
+
+def _together(layers: Layers, part: MixtureOfExperts, x: Value, top: Value) -> Value:
+    """All routed experts in grouped products."""
+    tape, chosen = layers.tape, part.active_experts
     rows = tape.note([x], Value(x.elements * chosen, x.width))
     ups = 2 if part.gated else 1
     inner = chosen * part.width
@@ -70,11 +82,40 @@ def mixture(layers: Layers, part: MixtureOfExperts, x: Value) -> Value:
         hidden = layers.activation(hidden, part.activation)
     out = _grouped(layers, part, hidden, chosen * part.hidden_size, part.hidden_size * part.width)
     weighted = tape.multiply(out, tape.note([top], Value(out.elements, top.width, lasting=True)))
-    total = tape.cast(tape.reduce(tape.copy(weighted), x.elements), x.width)
-    for width in (part.shared_width, part.dense_width):
-        if width:
-            total = tape.add(total, dense(layers, always_on(part, width), x))
-    return total
+    return tape.cast(tape.reduce(tape.copy(weighted), x.elements), x.width)
+
+
+def _in_turn(layers: Layers, part: MixtureOfExperts, x: Value, top: Value) -> Value:
+    """One expert after the other adds its rows to a sum: each is walked back alone.
+
+    The last expert is spelled out; what the others keep stands meanwhile. The rows' gradient is
+    written into zeros of the size of all tokens.
+
+    Source: transformers 4.48 `models/mixtral/modeling_mixtral.py`, MixtralSparseMoeBlock.forward.
+    """
+    tape, one = layers.tape, part.hidden_size * part.width
+    share = ceil_div(part.hidden_size * part.active_experts, part.experts)
+    width = ceil_div(part.width * part.active_experts, part.experts)
+    kept = Value(_kept_by_others(layers, part, share, width), x.width)
+    matrices = (part.experts - 1) * (3 if part.gated else 2)
+    weights = layers.weight(matrices * one, layers.regime.weight)
+    total = tape.note([x, top, weights], Value(x.elements, x.width), saved=[kept], passes=True)
+    rows = tape.note([x], Value(tokens(share), x.width), workspace=x.size)
+    if part.gated:
+        gate = layers.linear(rows, width, ("gate_proj",), elements=one)
+        hidden = _gated(layers, part, gate, layers.linear(rows, width, UP, elements=one))
+    else:
+        hidden = layers.activation(layers.linear(rows, width, UP, elements=one), part.activation)
+    out = layers.linear(hidden, share, DOWN, elements=one)
+    weighted = tape.multiply(out, Value(Size(token=1), top.width, lasting=True))
+    return tape.add(total, weighted)
+
+
+def _kept_by_others(layers: Layers, part: MixtureOfExperts, share: int, width: int) -> Size:
+    """Elements that all experts but one keep: inputs where they train, inner values, outputs."""
+    trained = 1 if layers.regime.trained else 0
+    inner = (3 if part.gated else 1) + trained
+    return tokens((part.experts - 1) * (inner * width + (1 + trained) * share))
 
 
 def always_on(part: MixtureOfExperts, width: int) -> DenseFeedForward:

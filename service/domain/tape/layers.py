@@ -34,14 +34,21 @@ class Layers:
         """Product x · W: under autocast both are cast, each product casting its own input."""
         if self.regime.autocast:
             x, weight = self.tape.cast(x, HALF), self.tape.cast(weight, HALF)
+        if self.regime.spelling.frozen_inputs and not weight.differentiable:
+            return self.tape.note([x], Value(tokens(features), x.width), saved=[x])
         return self.tape.matmul(x, weight, tokens(features))
 
-    def linear(self, x: Value, features: int, names: tuple[str, ...] = ()) -> Value:
-        """A linear layer, with its low-rank pair where it is adapted."""
-        inputs = x.elements.token
-        weight = self.weight(inputs * features, self.regime.weight)
+    def linear(
+        self, x: Value, features: int, names: tuple[str, ...] = (), *, elements: int = 0
+    ) -> Value:
+        """A linear layer, with its low-rank pair where it is adapted.
+
+        elements  of its weight, where not every token passes through it
+        """
+        held = elements or x.elements.token * features
+        weight = self.weight(held, self.regime.weight)
         if self.regime.packed:
-            y = self._unpacked(x, features, inputs)
+            y = self._unpacked(x, features, held)
         else:
             y = self.product(x, weight, features)
         adapters = self.regime.adapters
@@ -51,14 +58,19 @@ class Layers:
             return self._adapted(x, y, adapters)
         return y
 
-    def _unpacked(self, x: Value, features: int, inputs: int) -> Value:
+    def _unpacked(self, x: Value, features: int, held: int) -> Value:
         """A product with packed weights: they are unpacked for it, and the type of x comes back.
 
         Source: bitsandbytes `nn/modules.py`, Linear4bit.forward; `autograd/_functions.py`.
         """
         half = self.tape.cast(x, HALF)
-        unpacked = Size(fixed=inputs * features * HALF)
-        y = self.tape.note([half], Value(tokens(features), HALF), workspace=unpacked)
+        unpacked = Size(fixed=held * HALF)
+        y = self.tape.note(
+            [half],
+            Value(tokens(features), HALF),
+            saved=[half] if self.regime.spelling.frozen_inputs else [],
+            workspace=unpacked,
+        )
         return self.tape.cast(y, x.width)
 
     def _adapted(self, x: Value, y: Value, adapters: Adapters) -> Value:
@@ -88,11 +100,12 @@ class Layers:
             return self.tape.layer_norm(half, tokens(heads))
         if form == "layer-raised":
             return self._raised_layer_norm(x, heads)
-        if self.regime.fused:
+        if "norms" in self.regime.fused:
             weight = self.weight(x.elements.token // heads, self.regime.other)
             kept = Value(tokens(heads), SINGLE)
             inputs = [x, weight] if weighted else [x]
-            return self.tape.note(inputs, Value(x.elements, x.width), saved=[x, kept])
+            y = Value(x.elements, x.width)
+            return self.tape.note(inputs, y, saved=[x, kept], passes=self.regime.in_place)
         return self._root_mean_square(x, form, weighted, heads)
 
     def _layer_norm(self, x: Value, heads: int) -> Value:
@@ -139,6 +152,8 @@ class Layers:
 
     def activation(self, x: Value, kind: Activation) -> Value:
         """The activation function of a feed-forward."""
+        if self.regime.spelling.whole_activations:
+            kind = WHOLE.get(kind, kind)
         return ACTIVATIONS[kind](self, x)
 
     def rotate(self, x: Value) -> Value:
@@ -147,6 +162,8 @@ class Layers:
         Source: transformers 5.23 `models/llama/modeling_llama.py`, apply_rotary_pos_emb.
         """
         tape = self.tape
+        if "rotations" in self.regime.fused and self.regime.in_place:
+            return tape.note([x], Value(x.elements, x.width, root=x.storage), passes=True)
         width = SINGLE if self.regime.autocast and self.regime.other == SINGLE else x.width
         table = Value(ONE, width, differentiable=False, lasting=True)
         half = tokens(x.elements.token // 2)
@@ -209,5 +226,8 @@ ACTIVATIONS: Mapping[Activation, Callable[[Layers, Value], Value]] = {
     "gelu-fast": _gelu_fast,
     "quick-gelu": _quick_gelu,
 }
+
+WHOLE: Mapping[Activation, Activation] = {"gelu-new": "gelu", "gelu-fast": "gelu"}
+"""The single kernels that stand for activations which transformers writes out."""
 
 __all__ = ["ACTIVATIONS", "NOTHING", "ONE", "Layers", "tokens"]

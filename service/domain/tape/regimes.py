@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from service.domain.manners import PLAIN, Fusible, Spelling
+
 Kernel = Literal["flash", "mem-efficient", "math", "eager"]
 
 SINGLE = 4
@@ -34,7 +36,10 @@ class Regime:
     packed        whether linear weights are unpacked for each product and back to the input's type
     masked        a mask of the window is written out, so that kernels need it in their own type
     accumulating  gradients are already there: a new one is added and dropped
-    fused         norms, activations and rotations are single kernels that keep their inputs only
+    fused         what runs as single kernels that keep their inputs only
+    in_place      whether such a kernel writes over what it is given, forward and backward
+    headless      head and loss are one kernel that hands on the gradient of the last norm's output
+    spelling      how the framework writes its blocks
     """
 
     weight: int
@@ -46,7 +51,10 @@ class Regime:
     kernel: Kernel = "flash"
     masked: bool = False
     accumulating: bool = False
-    fused: bool = False
+    fused: frozenset[Fusible] = frozenset()
+    in_place: bool = False
+    headless: bool = False
+    spelling: Spelling = PLAIN
 
     @property
     def compute(self) -> int:
