@@ -13,6 +13,7 @@ from service.domain.ranks import bill_of, cut, expert_data_ranks, rank_part
 from service.domain.tensors import elements
 from service.domain.training_sharding import FSDP, SHARDS_WEIGHTS
 from service.domain.training_states import (
+    FP32_BYTES,
     gradient_bytes,
     gradient_width,
     is_deepspeed,
@@ -36,18 +37,20 @@ class FsdpUnits:
 
     loss      of the largest block while the loss is computed
     backward  of the largest block while it is walked back: gathered, prefetched, reducing
+    frozen    gathered blocks while frozen ones are walked back
     root      of root when its gradient is reduced, and of that over the ranks
     """
 
     loss: int
     backward: int
+    frozen: int
     root: int
     root_divided: int
 
 
 FSDP_UNITS = {
-    1: FsdpUnits(loss=2, backward=6, root=4, root_divided=6),
-    2: FsdpUnits(loss=2, backward=8, root=5, root_divided=4),
+    1: FsdpUnits(loss=2, backward=6, frozen=1, root=4, root_divided=6),
+    2: FsdpUnits(loss=2, backward=8, frozen=2, root=5, root_divided=4),
 }
 """FSDP2: allocator replay (torch 2.13.0): fp32 reduction of 16-bit gradients. FSDP1: torch 2.13
 `distributed/fsdp/_runtime_utils.py`: the gradient is reduced in its own 16 bits and cast after."""
@@ -182,7 +185,7 @@ def _deepspeed_bytes(run: TrainingRun) -> int:
 def _fsdp_bytes(run: TrainingRun, phase: Phase) -> int:
     units = FSDP_UNITS[run.framework_profile.fsdp_version]
     compute = regime_widths(run).compute
-    block, gathered = largest_block_elements(run), frozen_root_bytes(run)
+    block, gathered = largest_block_elements(run), gathered_root_bytes(run, phase)
     one = frozen_share(run, block)
     if phase == "optimizer":
         return 0
@@ -190,16 +193,39 @@ def _fsdp_bytes(run: TrainingRun, phase: Phase) -> int:
     if phase == "loss":
         return gathered + (blocks or one * units.loss // 2)
     if run.lora is not None:
-        return gathered + (blocks or 2 * one)
+        return gathered + (blocks or units.frozen * one)
     scale = compute // 2
     if phase == "backward":
-        extra = (units.backward - 4) * block * scale
-        return gathered + (blocks + extra if blocks else units.backward * block * scale)
+        walked = (units.backward * scale - narrow_reduction(run)) * block
+        return gathered + (blocks + walked - 2 * compute * block if blocks else walked)
     return _root_bytes(run, units) * scale
 
 
+def narrow_reduction(run: TrainingRun) -> int:
+    """Bytes a value that a reduction in 16 bits saves of one in fp32.
+
+    Source: torch 2.13 `distributed/fsdp/_fully_shard/_fsdp_api.py`, MixedPrecisionPolicy: without
+    a type of its own, gradients are reduced in theirs.
+    """
+    half = gradient_width(run) < FP32_BYTES and run.framework_profile.fsdp_version > 1
+    return FP32_BYTES - gradient_width(run) if half else 0
+
+
+def tables_apart(run: TrainingRun) -> bool:
+    """Whether input and output table are gathered one at a time."""
+    return run.framework_profile.tables_apart and run.lora is None and not run.model.tied
+
+
+def gathered_root_bytes(run: TrainingRun, phase: Phase) -> int:
+    """Bytes of what lies outside the blocks as a phase gathers it: all of it, or one table. [B]"""
+    if not tables_apart(run):
+        return frozen_root_bytes(run)
+    return head_elements(run) * regime_widths(run).compute if phase == "loss" else 0
+
+
 def _root_bytes(run: TrainingRun, units: FsdpUnits) -> int:
-    root, block = root_elements(run), largest_block_elements(run)
+    root = head_elements(run) if tables_apart(run) else root_elements(run)
+    block = largest_block_elements(run)
     if run.model.tied and run.framework_profile.fsdp_version > 1:
         return TIED_ROOT[0] * root + TIED_ROOT[1] * block
     whole = units.root * root + ceil_div(units.root_divided * root, run.shards)

@@ -26,6 +26,7 @@ from service.domain.training_sharding import (
     is_sharded,
     master_on_card,
     optimizer_states_on_card,
+    reduced_gradients_on_card,
     weights_on_card,
     workspace_on_card,
 )
@@ -195,7 +196,7 @@ def phases(run: TrainingRun) -> tuple[tuple[Phase, Bytes], ...]:
     )
     stepping: Bytes = {
         **standing,
-        "gradients": gradients_on_card(run),
+        "gradients": reduced_gradients_on_card(run),
         "optimizer_workspace": workspace_on_card(run),
         "sharding_buffers": sharding_buffer_bytes(run, "optimizer"),
     }

@@ -9,6 +9,7 @@ from service.domain.training_states import (
     gradient_width,
     is_deepspeed,
     master_bytes,
+    model_bill,
     optimizer_state_bytes,
     optimizer_workspace_bytes,
     paged_bytes,
@@ -109,23 +110,42 @@ def workspace_on_card(run: TrainingRun) -> int:
 
 
 def gradients_on_card(run: TrainingRun) -> int:
-    """Gradients of one card when all of them are there. [B]
+    """Gradients of one card at the end of the last backward pass. [B]
 
-    M = P·g / N + M_a;  0 where each goes to the host as it is made
+    M = M_g + M_a;  0 where each goes to the host as it is made
 
-    P  trainable values of one rank   g  bytes of a gradient   N  ranks that share them, from ZeRO-2
-    M_a  unsharded gradients of accumulation
+    M_g  reduced gradients   M_a  unsharded gradients of accumulation, of which each is freed when
+    it is reduced in the last micro-batch
 
     Holds when:  no optimizer steps inside the backward pass; then one tensor's gradient stands.
     Source:      Rajbhandari et al. 2020, arXiv 1910.02054, section 5.2; DeepSpeed
                  `docs/code-docs/source/memory.rst`; torch `fully_shard`, CPUOffloadPolicy.
     Checked by:  8e9 float32 values, ZeRO-2 over 8: 4 · 8e9 / 8 = 4e9.
     """
-    if run.offload == "all" or (run.offload == "optimizer" and is_deepspeed(run)):
+    if leaves_the_card(run):
         return 0
-    return gradient_bytes(run, sharded=is_sharded(run, SHARDS_GRADIENTS)) + (
-        accumulated_gradient_bytes(run)
-    )
+    return reduced_gradients_on_card(run) + accumulated_gradient_bytes(run)
+
+
+def leaves_the_card(run: TrainingRun) -> bool:
+    """Whether each gradient goes to the host as it is made."""
+    return run.offload == "all" or (run.offload == "optimizer" and is_deepspeed(run))
+
+
+def reduced_gradients_on_card(run: TrainingRun) -> int:
+    """Gradients of one card when the optimizer steps. [B]
+
+    M = P·g / N;  0 where each goes to the host as it is made
+
+    P  trainable values of one rank   g  bytes of a gradient   N  ranks that share them, from ZeRO-2
+
+    Holds when:  no optimizer steps inside the backward pass; then one tensor's gradient stands.
+    Source:      Rajbhandari et al. 2020, arXiv 1910.02054, section 5.2.
+    Checked by:  8e9 float32 values, ZeRO-2 over 8: 4 · 8e9 / 8 = 4e9.
+    """
+    if leaves_the_card(run):
+        return 0
+    return gradient_bytes(run, sharded=is_sharded(run, SHARDS_GRADIENTS))
 
 
 def accumulated_gradient_bytes(run: TrainingRun) -> int:
@@ -145,7 +165,8 @@ def accumulated_gradient_bytes(run: TrainingRun) -> int:
     if run.gradient_accumulation == 1 or run.shards == 1 or run.sharding not in FSDP or not lazy:
         return 0
     width = regime_widths(run).compute if profile.fsdp_version == 1 else gradient_width(run)
-    return width * trainable_bill(run).elements
+    flat = run.lora is not None and profile.flat_adapters
+    return width * (model_bill(run) if flat else trainable_bill(run)).elements
 
 
 def host_bytes(run: TrainingRun) -> int:

@@ -57,7 +57,7 @@ def test_no_combination_of_the_choices_fits_on_fewer_cards(
 
 
 def test_fewer_cards_beat_training_all_weights_and_equal_ones_do_not(client: FlaskClient) -> None:
-    choices = {**CHOICES, "gpus": ["h100-sxm5-80gb"], "offload": ["none"]}
+    choices = {**CHOICES, "offload": ["none"]}
     assert plan(client, choices)["recommendation"]["training"]["method"] != "full"
     choices["gpus"] = ["b300-288gb"]
     assert plan(client, choices)["recommendation"]["training"]["method"] == "full"
