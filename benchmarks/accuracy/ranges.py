@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.accuracy.scoring import Residual
 from benchmarks.accuracy.statistics import grouped, quantile
+from benchmarks.accuracy.training_ranges import training_bounds
 
 GIB = 2**30
 FEW = 5
@@ -19,15 +20,13 @@ Range = Mapping[str, float]
 def range_of(rows: Sequence[Residual]) -> Range:
     """The narrower of two ranges that hold nine of ten readings: by share, or by GiB.
 
-    low ≤ 0 ≤ high. With few readings the quantiles are the extremes. Readings of whole training
-    runs span orders of size: a range in GiB would say nothing of the small ones.
+    low ≤ 0 ≤ high. With few readings the quantiles are the extremes.
     """
     shares = [row.measured / row.expected - 1 for row in rows if row.expected]
     gibs = [(row.measured - row.expected) / GIB for row in rows]
     by_share, by_gib = tails(shares), tails(gibs)
     mean_gib = sum(row.expected for row in rows) / len(rows) / GIB
-    whole_run = rows[0].engine == TRAINING
-    if whole_run or (by_share[1] - by_share[0]) * mean_gib < by_gib[1] - by_gib[0]:
+    if (by_share[1] - by_share[0]) * mean_gib < by_gib[1] - by_gib[0]:
         return {"low_share": rounded(by_share[0]), "high_share": rounded(by_share[1])}
     return {"low_gib": rounded(by_gib[0]), "high_gib": rounded(by_gib[1])}
 
@@ -53,13 +52,20 @@ def term_rows(rows: Iterable[Residual]) -> Mapping[tuple[str, ...], list[Residua
     )
 
 
-def ranges(rows: Iterable[Residual]) -> Mapping[str, Mapping[str, Range]]:
+def ranges(rows: Sequence[Residual]) -> Mapping[str, Mapping[str, Range]]:
     """Engine → term → range, where enough readings are at hand."""
     found: dict[str, dict[str, Range]] = {}
     for (engine, term), group in term_rows(rows).items():
         if len(group) >= FEW:
-            found.setdefault(engine, {})[term] = {**range_of(group), "readings": len(group)}
+            made = training_range(term, rows) if engine == TRAINING else range_of(group)
+            found.setdefault(engine, {})[term] = {**made, "readings": len(group)}
     return found
+
+
+def training_range(term: str, rows: Sequence[Residual]) -> Range:
+    """By share alone: whole training runs span orders of size, so that GiB would say nothing."""
+    low, high = training_bounds(term, rows)
+    return {"low_share": rounded(low), "high_share": rounded(high)}
 
 
 def held(row: Residual, found: Range) -> bool:
@@ -72,7 +78,7 @@ def held(row: Residual, found: Range) -> bool:
 def coverage_of_strangers(rows: Sequence[Residual]) -> tuple[int, int]:
     """Readings held by ranges made without their own kind, and all of them.
 
-    The kind is the model's family; in training it is the publication.
+    The kind is the model's family.
     """
     inside = total = 0
     for family in sorted({row.stranger for row in rows}):

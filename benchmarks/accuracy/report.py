@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from benchmarks.accuracy.cases import ONE_PROJECT, OTHERS
-from benchmarks.accuracy.ranges import coverage_of_strangers, term_rows
+from benchmarks.accuracy.ranges import TRAINING, coverage_of_strangers, term_rows
 from benchmarks.accuracy.scoring import Fit, Residual, Scores
 from benchmarks.accuracy.statistics import grouped, summary
+from benchmarks.accuracy.training_ranges import coverage_left_out
 
 FAR = 0.10
 GIB = 2**30
@@ -102,14 +103,16 @@ def shown(value: float, quantity: str) -> str:
     return f"{value / GIB:.3f} GiB" if large else f"{value:,.2f}".removesuffix(".00")
 
 
-def stranger_lines(rows: Iterable[Residual]) -> list[str]:
+def stranger_lines(rows: Sequence[Residual]) -> list[str]:
     """Coverage of ranges in sample and on families that they were not made from."""
     lines = [
         "| engine, term | values | in its own range | in a range made without its family |",
         "| --- | ---: | ---: | ---: |",
     ]
     for key, group in term_rows(rows).items():
-        inside, total = coverage_of_strangers(group)
+        engine, term = key
+        trained = engine == TRAINING
+        inside, total = coverage_left_out(term, rows) if trained else coverage_of_strangers(group)
         if not total:
             continue
         own = sum(row.covered for row in group) / len(group)
