@@ -81,8 +81,8 @@ def test_a_run_on_uneven_nodes_starts_with_each_nodes_own_number(client: FlaskCl
     body = {"model": "llama-3.1-8b", "workload": work, "inventory": rows}
     body["choices"] = {"methods": ["full"], "offload": ["none"]}
     best = client.post("/v1/plans", json=body).json["recommendation"]
-    assert used(best) == {"n4": 4, "n2": 2}
-    assert "--nnodes 2 --nproc-per-node 2" in best["launch"]["command"]
+    assert used(best) == {"n4": 4, "n2": 1}
+    assert "--nnodes 2 --nproc-per-node 1" in best["launch"]["command"]
 
 
 def test_an_engine_is_told_its_share_of_the_whole_card(client: FlaskClient) -> None:

@@ -82,9 +82,13 @@ PLANS: dict[str, dict[str, Any]] = {
     },
     "apple": serving("llama-3.1-8b", "apple-m4-max-128gb", {"engine": "llama.cpp"}),
     "lora": training("llama-3.1-8b", "l40s-48gb", method="lora"),
-    "full": training("llama-3.1-8b", H100),
+    "full": training("llama-3.1-8b", H100, regime="amp"),
     "full on nodes": training(
-        "llama-3.1-70b", H100, activation_checkpointing="full", sharding="fsdp"
+        "llama-3.1-70b",
+        H100,
+        activation_checkpointing="full",
+        sharding="fsdp",
+        sequence_tokens=8192,
     ),
     "zero": training("llama-3.1-8b", A100, **ZERO),
     "zero with offload": training(
