@@ -189,7 +189,10 @@ def counts(model: Architecture) -> Counts:
     towers = tuple(tensor for tower in model.towers for tensor in tower.tensors())
     blocks = repeated(model.layer_kinds, model.layer_order)
     bill = (*model.embeddings, *towers, *blocks, *model.head)
-    inactive = sum(model.layer_kinds[index].inactive_elements for index in model.layer_order)
+    inactive = sum(
+        kind.inactive_elements * model.layer_order.count(index)
+        for index, kind in enumerate(model.layer_kinds)
+    )
     total = elements(bill)
     return Counts(
         bill=bill,

@@ -10,10 +10,11 @@ from service.api.ask.names import UNSPACED, Meaning, Names
 from service.api.ask.scan import Scan, is_keyed, split_counts
 from service.api.ask.tokens import Token
 from service.api.ask.values import is_numeric, readable, said_by
-from service.api.ask.words import BARE_KEYS, KEYS, NAMED, NOUNS, PHRASES, SMALL
+from service.api.ask.words import BARE_KEYS, KEYS, NAMED, NOUNS, PHRASES, SINGLE_WORDS, SMALL
 
 WINDOW = 7
 LISTED = 5
+OF = {"of", "with"}
 HUB_ID = re.compile(
     r"[a-z][a-z0-9_.-]{1,95}/[a-z0-9][a-z0-9_.-]{0,95}(?:/[a-z0-9_.-]{1,95})?", re.ASCII
 )
@@ -96,16 +97,27 @@ def sized(scan: Scan) -> bool:
     if found is None:
         return False
     nouns, name = following_nouns(scan, 1)
+    if name == "max_nodes" and (each := of_each(scan, 1 + nouns)):
+        return scan.take(3 + nouns, (name, low), ("max_cards_per_node", each))
     if name and found[0] in {"", "tokens", name}:
-        value = scan.low() + (scan.low(1)[:1] if name == "max_power_watts" else "")
-        return scan.take(1 + nouns, (name, SCALED.get(name, str)(found[1] if nouns else value)))
-    if not found[0] and card_follows(scan):
-        return scan.take(1, ("times", low))
+        value = low + (scan.low(1)[:1] if name == "max_power_watts" else "")
+        return scan.take(1 + nouns, (name, SCALED.get(name, str)(value)))
     if not found[0]:
-        return scan.refuse(
-            1, f"`{scan.typed(1)}` of what? Write users={low}, max {low} or ctx={low}."
-        )
-    return scan.take(1, found)
+        return scan.take(1, ("times", low)) if card_follows(scan) else bare_number(scan)
+    return scan.take(1 + (nouns if (found[0], name) == ("memory", "count") else 0), found)
+
+
+def of_each(scan: Scan, ahead: int) -> str:
+    """The 8 of `2 nodes of 8 h100`, but not the 50 of `2 nodes with 50 users`."""
+    each, counted = scan.low(ahead + 1), NOUNS.get(scan.low(ahead + 2), "count")
+    return each if scan.low(ahead) in OF and each.isdigit() and counted == "count" else ""
+
+
+def bare_number(scan: Scan) -> bool:
+    """A number of nothing."""
+    low = scan.low()
+    ways = f"users={low}, max {low}" if low.isdigit() else f"parameters={low}"
+    return scan.refuse(1, f"`{scan.typed(1)}` of what? Write {ways} or ctx={low}.")
 
 
 def card_follows(scan: Scan) -> bool:
@@ -133,9 +145,21 @@ def bare_key(scan: Scan) -> bool:
     name, after = KEYS[key], scan.low(1)
     if name in NAMED:
         if after.isdigit() and name == "gpu":
-            return with_value(scan, 1, "count")
+            return cards_or_next(scan)
         return (key in NOUNS or bool(after)) and scan.take(1)
     return with_value(scan, 1, name)
+
+
+def cards_or_next(scan: Scan) -> bool:
+    """`cards 8`; but the number of `cards 20 users` belongs to the users."""
+    nouns, noun = following_nouns(scan, 2)
+    if not nouns or noun == "count":
+        return with_value(scan, 1, "count")
+    if MEASURE.fullmatch(scan.low(2 + nouns)):
+        key, number, other = scan.low(), scan.low(1), scan.low(2)
+        ways = f"write {key}={number} or {other}={number}"
+        return scan.refuse(2 + nouns, f"`{scan.typed(2 + nouns)}` can be read twice; {ways}.")
+    return scan.take(1)
 
 
 def with_value(scan: Scan, count: int, name: str) -> bool:
@@ -158,6 +182,8 @@ def most(scan: Scan, count: int, after: str) -> bool:
     """`max 8`, `max 8 nodes`, `max $20/h`, `max users 50`."""
     if after in NOUNS and MEASURE.fullmatch(scan.low(count + 1)):
         return with_value(scan, count + 1, named_noun(after))
+    if (number := times(after)) is not None:
+        return scan.take(count + 1, ("count", number))
     found = measured(after)
     if found is None or found[0] in {"memory", "parameters"}:
         return scan.refuse(
@@ -214,7 +240,7 @@ def hub_id(scan: Scan) -> bool:
 def unknown(scan: Scan) -> bool:
     """A word that means nothing here, with what it may have been."""
     token = scan.line[scan.at]
-    near = scan.names.nearest(token.low, (*KEYS, *PHRASES, *SMALL))
+    near = scan.names.nearest(token.low, (*KEYS, *SINGLE_WORDS, *SMALL))
     hint = f" Nearest: {', '.join(near)}." if near else " `help` lists what can be asked."
     return scan.refuse(1, f"`{token.text}` is not known.{hint}")
 

@@ -108,25 +108,25 @@ def as_request(command: str, said: list[Entry]) -> Reading:
 
 
 def settled_times(entries: list[Entry]) -> list[Entry]:
-    """`x8` beside a card counts cards, beside a length it counts users."""
+    """`x8` beside a card counts cards, beside a length users, beside nodes the cards of each."""
     found: list[Entry] = []
     for place, entry in enumerate(entries):
         if entry.name != "times":
             found.append(entry)
             continue
         beside = [one.name for one in entries[max(0, place - 1) : place + 2] if one is not entry]
-        if not entry.word.lower().startswith("x"):
+        if not entry.word.lower().startswith(("x", "*")):
             beside.reverse()
-        name = next(({"gpu": "count", "tokens": "users"}[n] for n in beside if n in NEIGHBOURS), "")
-        if not name:
-            raise Misread([
-                f"`{entry.word}` of what? Write max {entry.value} or users={entry.value}."
-            ])
-        found.append(replace(entry, name=name))
+        names = [TIMES[name] for name in beside if name in TIMES]
+        if not names:
+            ways = f"Write max {entry.value} or users={entry.value}."
+            raise Misread([f"`{entry.word}` of what? {ways}"])
+        found.append(replace(entry, name=names[0]))
     return found
 
 
-NEIGHBOURS = frozenset({"gpu", "tokens"})
+TIMES: Mapping[str, str] = {"gpu": "count", "tokens": "users", "max_nodes": "max_cards_per_node"}
+"""What a number of times counts beside each kind of word."""
 
 
 def settled_kind(entries: list[Entry]) -> Entry:

@@ -1,7 +1,18 @@
 """The words of the command line: one table each for commands, keys, phrases, nouns and small words.
 
-Names on the right are those of the flat query parameters, and a few that depend on the rest of
-the line (`LOOSE`); `reading.py` says what these become.
+Names on the right are those of the flat query parameters, and a few whose field depends on the
+rest of the line, as `reading.py` says:
+
+tokens   context of a served sequence, length of a trained one
+batch    sequences served at a time, a micro-batch
+users    sequences served at a time
+format   quantization of the weights
+plain    weights as they are, in this precision
+count    most cards of a plan, cards of an estimate
+memory   gigabytes on the box
+vendor   all cards of a maker
+times    as often as a neighbour
+share    whether all may read the answer
 """
 
 from __future__ import annotations
@@ -23,20 +34,6 @@ COMMANDS: Mapping[str, str] = {
 """First words that say what is asked; without one a line is a plan."""
 
 VERSUS = frozenset({"vs", "versus", "against"})
-
-LOOSE: Mapping[str, str] = {
-    "tokens": "context of a served sequence, or length of a trained one",
-    "batch": "sequences served at a time, or a micro-batch",
-    "users": "sequences served at a time",
-    "format": "quantization of the weights",
-    "plain": "weights as they are, in this precision",
-    "count": "most cards of a plan, cards of an estimate",
-    "memory": "gigabytes on the box",
-    "vendor": "all cards of a maker",
-    "times": "as often as a neighbour",
-    "share": "whether all may read the answer",
-}
-"""Words whose field depends on the rest of the line."""
 
 SHORT_KEYS: Mapping[str, str] = {
     "ctx": "tokens", "context": "tokens", "context_length": "tokens", "length": "tokens",
@@ -96,7 +93,7 @@ def spelled(table: Mapping[tuple[str, ...], tuple[tuple[str, str], ...]]) -> dic
     }
 
 
-PHRASES: Mapping[str, Fields] = spelled({
+TABLE: Mapping[tuple[str, ...], Fields] = {
     ("train", "training", "finetune", "fine-tuning", "finetuning", "pretrain", "sft"):
         (("kind", "training"),),
     ("serve", "serving", "infer", "inference", "host", "hosting", "deploy", "run"):
@@ -145,8 +142,11 @@ PHRASES: Mapping[str, Fields] = spelled({
     ("max cards", "max gpus"): (("key", "count"),),
     ("max nodes",): (("key", "max_nodes"),),
     ("max power",): (("key", "max_power_watts"),),
-})  # fmt: skip
+}  # fmt: skip
 """Phrases with the fields that they say; a `key` takes the next word as its value."""
+
+PHRASES: Mapping[str, Fields] = spelled(TABLE)
+SINGLE_WORDS = frozenset(words for phrases in TABLE for words in phrases if " " not in words)
 
 NOUNS: Mapping[str, str] = {
     **dict.fromkeys(("tokens", "token", "tok", "context", "ctx", "seq", "window"), "tokens"),
