@@ -1,6 +1,7 @@
 """Only what a platform signed is read: documented examples pass, everything else is 401."""
 
 import base64
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,14 @@ def test_a_secret_that_cannot_be_used_stops_the_start(environment: dict[str, str
 
 def test_an_empty_variable_leaves_the_route_off() -> None:
     assert chat_settings({"SLACK_SIGNING_SECRET": ""}).secrets == {}
+
+
+def test_a_chunked_body_beyond_the_bound_is_413_and_not_cut(chat: Chat) -> None:
+    raw = BODIES["mattermost"]("help") + b"&pad=" + b"x" * 70_000
+    answer = chat.client.post(
+        "/v1/chat/mattermost",
+        input_stream=BytesIO(raw),
+        headers=signed("mattermost", raw),
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert answer.status_code == 413

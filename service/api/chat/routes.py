@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, request
 from marshmallow import ValidationError
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 
 from service.api.answers import refuse_parameters
 from service.api.ask.asking import asked, names_in_use
@@ -76,6 +76,8 @@ def verified(platform: str) -> Message:
         raise NotFound(f"this route is off; set {name} or {name}_FILE to turn it on")
     request.max_content_length = MAX_CHAT_BYTES
     raw = request.get_data(cache=False)
+    if len(raw) >= MAX_CHAT_BYTES:
+        raise RequestEntityTooLarge(f"a message has fewer than {MAX_CHAT_BYTES} bytes")
     VERIFIERS[platform](Signed(headers=request.headers, raw=raw, now=settings.now()), keys)
     try:
         raw.decode()
