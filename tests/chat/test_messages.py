@@ -99,8 +99,8 @@ def test_a_plan_says_cards_split_memory_why_not_fewer_cost_and_how_to_ask_again(
     ("line", "words"),
     [
         ("lama-3.3-70b on h100", "llama-3.3-70b"),
-        ("llama-3.3-70b users=0", "concurrency"),
-        ("llama-3-70b ctx=32k", "beyond the model's limit of 8192 tokens"),
+        ("llama-3.3-70b users=0", "`users=0`: Must be greater than or equal to 1"),
+        ("llama-3-70b ctx=32k", "`ctx=32k`: 32768 is beyond the model's limit of 8192 tokens"),
         ("no-one/knows-this on h100", "no-one/knows-this"),
         ("estimate llama-3.1-8b on h100", "h100-sxm5-80gb"),
         ("explain https://example.com/", "explain <link>"),
@@ -124,6 +124,13 @@ def test_a_line_cannot_mention_people_or_end_a_code_block(chat: Chat, platform: 
     assert "<!here>" not in said or platform != "slack"
     assert "@channel" not in said.replace("`@channel`", "")
     assert "```" not in said
+
+
+def test_a_comparison_names_the_winner(chat: Chat) -> None:
+    title = chat.say("slack", LINES[2]).json["text"]
+    assert title.startswith("a100-80gb vs h200: ")
+    fewer = "compare llama-3.3-70b ctx=32k users=16 on a100-80gb vs h200"
+    assert chat.say("slack", fewer).json["text"].endswith("h200 needs the fewest cards.")
 
 
 def test_share_shows_the_answer_to_the_channel(chat: Chat) -> None:

@@ -13,6 +13,7 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 
 from service.api.answers import refuse_parameters
 from service.api.ask.asking import asked, names_in_use
+from service.api.ask.line import read_line
 from service.api.chat.messages import AUTOCOMPLETE_RESULT, MESSAGES, Message
 from service.api.chat.settings import VARIABLES, ChatSettings
 from service.api.chat.signatures import VERIFIERS, Signed, forged
@@ -92,7 +93,7 @@ def reply(line: str) -> Reply:
     try:
         found = asked(line)
     except READABLE as error:
-        return problem_reply(tuple(explained(error)))
+        return problem_reply(tuple(explained(error, line)))
     base = base_url()
     whole = (("Whole answer", f"{base}/v1/ask?q={quote(line.strip(), safe='')}"),)
     curls = tuple(f"curl -H 'Accept: text/plain' '{base}{path}'" for path in found.questions)
@@ -106,14 +107,28 @@ def base_url() -> str:
     return settings.public_url or request.host_url.rstrip("/")
 
 
-def explained(error: Exception) -> Iterator[str]:
-    """An error in sentences, a field each."""
+def explained(error: Exception, line: str) -> Iterator[str]:
+    """An error in sentences: each field by the words that said it."""
     if isinstance(error, ValidationError):
         for found in pointers(error.messages):
             field = found["pointer"].strip("/").replace("/", ".")
-            yield found["message"] if field in {"q", ""} else f"{field}: {found['message']}"
+            yield (
+                found["message"]
+                if field in {"q", ""}
+                else f"{typed(line, field)}: {found['message']}"
+            )
+    elif isinstance(error, InvalidRequest):
+        yield f"{typed(line, error.field)}: {error.message}."
     else:
-        yield str(error)
+        text = str(error)
+        yield text if text.endswith(("?", ".")) else f"{text}."
+
+
+def typed(line: str, field: str) -> str:
+    """The words of a line that said a field; its name where none did."""
+    readings = read_line(line, names_in_use()).readings
+    said = [one.words for reading in readings for one in reading.said if one.field == field]
+    return f"`{said[0]}`" if said else field
 
 
 def choices(begun: str) -> list[dict[str, str]]:

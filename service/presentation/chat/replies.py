@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from service.domain.hardware import Gpu
 from service.domain.plan_results import Option, Plan
@@ -148,22 +149,33 @@ def comparison_reply(sides: Sequence[tuple[str, Plan]]) -> Reply:
 
 
 def verdict(sides: Sequence[tuple[str, Plan]]) -> str:
-    """Which side needs the fewest cards."""
-    counts = {label: plan.recommendation.cards for label, plan in sides if plan.recommendation}
-    if not counts:
+    """Which side needs the fewest cards; the cheapest where several do."""
+    best = {label: plan.recommendation for label, plan in sides if plan.recommendation}
+    if not best:
         return "nothing fits on any side."
-    fewest = min(counts.values())
-    winners = [label for label, cards in counts.items() if cards == fewest]
-    if len(winners) == len(sides):
-        return f"{counted(fewest, 'card')} each."
-    return f"{' and '.join(winners)} {'needs' if len(winners) == 1 else 'need'} the fewest cards."
+    fewest = min(option.cards for option in best.values())
+    winners = {label: option for label, option in best.items() if option.cards == fewest}
+    if len(winners) == 1:
+        return f"{next(iter(winners))} needs the fewest cards."
+    prices = {label: hourly(option) for label, option in winners.items()}
+    known = {label: price for label, price in prices.items() if price is not None}
+    tied = f"{' and '.join(winners)} need {counted(fewest, 'card')} each"
+    if len(known) < len(winners) or len(set(known.values())) == 1:
+        return f"{tied}."
+    cheapest = min(known, key=lambda label: known[label])
+    return f"{tied}; {cheapest} costs least."
+
+
+def hourly(option: Option) -> Decimal | None:
+    """Rent of an option."""
+    return option.cost.hourly_usd if option.cost else option.hourly_usd
 
 
 def compared(label: str, option: Option | None) -> Row:
     """One side's numbers."""
     if option is None:
         return (label, "-", "-", "-", "-")
-    price = option.cost.hourly_usd if option.cost else option.hourly_usd
+    price = hourly(option)
     need = gibs(option.per_card.amount.expected)
     left = gibs(option.headroom_bytes)
     return (label, str(option.cards), need, left, f"{price:.2f}" if price is not None else "-")
