@@ -79,6 +79,19 @@ class Tower:
         return tuple(t if t.kind == "projector" else replace(t, kind="encoder") for t in bill)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotaryTable:
+    """Cosines and sines of every position that engines work out beforehand."""
+
+    positions: int
+    features: int
+
+    @property
+    def elements(self) -> int:
+        """Values of the table: a cosine and a sine for each pair of features."""
+        return self.positions * self.features
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StoredFile:
     """Tensors as a file holds them: what weighs in place of those that the config implies.
@@ -111,6 +124,7 @@ class Architecture:
     stored               the tensors of a file that was given, whose bytes then count
     family_is_assumed    an unknown family was read as a plain decoder
     ends                 what surrounds the blocks does
+    rotary               tables of rotary positions, which no file holds
     shape_is_assumed     only the size was given: caches and activations follow a typical shape
     """
 
@@ -135,6 +149,7 @@ class Architecture:
     shape_is_assumed: bool = False
     family_is_assumed: bool = False
     ends: EndsForm = field(default_factory=EndsForm)
+    rotary: tuple[RotaryTable, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     @property

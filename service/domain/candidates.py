@@ -22,7 +22,13 @@ from service.domain.resolving import (
     meant,
     released,
 )
-from service.domain.rules import base_support, cache_support, hardware_class, kernel_support
+from service.domain.rules import (
+    base_support,
+    cache_support,
+    hardware_class,
+    kernel_support,
+    on_card,
+)
 
 QUALITY_RANKS = {"none": 0, "minimal": 2, "low": 4, "medium": 6, "high": 8}
 DEFAULT_QUALITY_LOSS = "low"
@@ -243,6 +249,7 @@ def runnable_formats(
     formats: list[Format] = []
     refusals: list[Refusal] = []
     kinds = caches(request, wish, usable, stock)
+    profile = wish.engine.profile(wish.engine_version)
     for quantization in wanted:
         supports = [kernel_support(wish.engine, gpu, quantization)]
         supports += [cache_support(wish.engine, gpu, cache) for cache in kinds]
@@ -251,10 +258,11 @@ def runnable_formats(
         if supports[0].path is None:
             continue
         rank = quantization.quality_rank
+        placed = on_card(wish.engine, profile, gpu, quantization)
         formats += [
             Format(
                 precision=usable,
-                quantization=quantization,
+                quantization=placed,
                 cache=cache,
                 quality_rank=rank,
                 path=supports[0].path,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from service.domain.budgets import Offer
 from service.domain.errors import InvalidRequest
 from service.domain.judging import (
@@ -27,7 +29,7 @@ from service.domain.resolving import (
     resolved_serving,
 )
 from service.domain.results import Budget, Caution, Estimate, PerCard, Verdicts
-from service.domain.rules import cautions, refuse_unsupported
+from service.domain.rules import cautions, on_card, refuse_unsupported
 from service.domain.serving_terms import forms
 from service.domain.training_estimate import training_estimate
 
@@ -63,6 +65,12 @@ def serving_estimate(
     request: EstimateRequest, wish: ServingWish, frame: Frame, stock: Stock, notes: Notes
 ) -> Estimate:
     """Memory of a served model on its fullest card."""
+    frame = replace(
+        frame,
+        quantization=on_card(
+            wish.engine, wish.engine.profile(wish.engine_version), request.gpu, frame.quantization
+        ),
+    )
     serving = resolved_serving(frame, wish, stock, notes)
     refuse_unsupported(serving, request.gpu)
     refuse_absent(serving)

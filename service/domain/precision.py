@@ -121,6 +121,7 @@ class Quantization:
     kernel       family under which engines say what they run
     quality_rank 0 (as released) to 8, reference: the ranking of `config/quantizations.yaml`
     as_released  whether the checkpoint itself declares it
+    layout       how the kernel that runs on the card in question keeps it, where that is known
     """
 
     id: str
@@ -134,6 +135,7 @@ class Quantization:
     aliases: tuple[str, ...] = ()
     notes: str = ""
     as_released: bool = False
+    layout: str = ""
 
     @property
     def quantizes(self) -> bool:
@@ -198,6 +200,12 @@ class Declared:
     rules: tuple[Rule, ...]
     group: int
     stands_for: frozenset[str]
+
+
+@lru_cache(maxsize=2048)
+def laid_out(quantization: Quantization, layout: str) -> Quantization:
+    """The quantization as a kernel keeps it."""
+    return replace(quantization, layout=layout)
 
 
 @lru_cache(maxsize=2048)

@@ -139,8 +139,10 @@ def batch_defaults(profile: Profile, card: CardFacts) -> BatchDefaults:
     for entry in profile.batch_defaults:
         known = card.memory_bytes is not None
         large = known and (card.memory_bytes or 0) >= entry.min_card_gib * GIB
-        excepted = any(word in card.name.lower() for word in entry.except_products)
-        if (large or entry.min_card_gib == 0) and not excepted:
+        name = card.name.lower()
+        excepted = any(word in name for word in entry.except_products)
+        named = not entry.products or any(word in name for word in entry.products)
+        if (large or entry.min_card_gib == 0) and named and not excepted:
             return entry
     return profile.batch_defaults[-1]
 
@@ -269,9 +271,8 @@ def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes
         notes.default("workload.concurrency", concurrency, "default")
     context = resolved_context(frame.model, wish, notes)
     held = ceil_div(concurrency, frame.split.data)
-    sequences, tokens = resolved_batch(
-        wish, batch_defaults(profile, frame.card), held, context, notes
-    )
+    entry = batch_defaults(profile, frame.card)
+    sequences, tokens = resolved_batch(wish, entry, held, context, notes)
     return Serving(
         model=frame.model,
         precision=frame.precision,
@@ -288,7 +289,8 @@ def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes
         cuda_graphs=wish.cuda_graphs is not False,
         flash_attention=resolved_flash(wish, profile),
         adapters=wish.adapters,
-        large_links=batch_defaults(profile, frame.card).large_links,
+        large_links=entry.large_links,
+        swizzles_experts=entry.swizzles_experts,
         draft=resolved_draft(frame, wish, stock, notes),
         overrides=wish.overrides,
     )

@@ -9,7 +9,8 @@ from service.domain.engine import CachePrecision, Engine, Support
 from service.domain.errors import InvalidRequest
 from service.domain.feed_forward import MixtureOfExperts
 from service.domain.hardware import Gpu
-from service.domain.precision import Precision, Quantization
+from service.domain.precision import Precision, Quantization, laid_out
+from service.domain.profiles import Profile
 from service.domain.questions import Serving, Split
 from service.domain.results import Caution
 from service.domain.sums import widths
@@ -40,6 +41,15 @@ def _support(table_name: str, key: str, engine: Engine, gpu: Gpu) -> Support:
 def kernel_support(engine: Engine, gpu: Gpu, quantization: Quantization) -> Support:
     """What the engine does with a quantization on a card."""
     return _support("runs", quantization.kernel, engine, gpu)
+
+
+def on_card(
+    engine: Engine, profile: Profile, gpu: Gpu | None, quantization: Quantization
+) -> Quantization:
+    """The quantization in the layout of the kernel that this version runs on a card."""
+    layouts = profile.kernel_layouts.get(quantization.kernel)
+    layout = layouts.get(hardware_class(engine, gpu) or "") if layouts and gpu else None
+    return laid_out(quantization, layout) if layout else quantization
 
 
 def base_support(engine: Engine, gpu: Gpu, precision: Precision) -> Support:

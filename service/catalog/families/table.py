@@ -36,6 +36,7 @@ from service.catalog.families.decoder import Facts, decoder
 from service.catalog.families.multimodal import WRAPPERS, wrapped
 from service.catalog.families.nested import declarations
 from service.catalog.families.reading import WHOLE, Config
+from service.catalog.families.rotary import rotary_tables
 from service.domain.architecture import Architecture
 from service.domain.errors import UnknownName
 
@@ -229,6 +230,7 @@ def architecture(
         built,
         declared_precision=declared_precision(declarations(read)),
         declared_quantization=quantization,
+        rotary=rotary_tables(read, built),
         notes=(*built.notes, *notes),
     )
 

@@ -4,8 +4,10 @@ from service.domain.profiles.base import (
     BaseProfile,
     BatchDefaults,
     ByRanks,
+    ShareByRanks,
     Spread,
     by_ranks,
+    share_by_ranks,
     version_key,
 )
 from service.domain.profiles.generic import GenericProfile
@@ -26,10 +28,12 @@ __all__ = [
     "LlamaCppProfile",
     "Profile",
     "SglangProfile",
+    "ShareByRanks",
     "Spread",
     "TensorrtLlmProfile",
     "TransformersProfile",
     "VllmProfile",
     "by_ranks",
+    "share_by_ranks",
     "version_key",
 ]

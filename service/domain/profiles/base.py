@@ -24,12 +24,22 @@ class ByRanks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShareByRanks:
+    """A share of something that depends on the ranks of a group."""
+
+    ranks: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchDefaults:
     """Default batch limits on cards of at least `min_card_gib`, the excepted families aside.
 
     whole_context_up_to   contexts up to this length are computed in one step, however long
     chunk_tokens          tokens of a step beyond that length
     large_links           whether such cards are linked by switches, for which engines keep buffers
+    products              words of which a card's name has to hold one, empty for any card
+    swizzles_experts      whether packed experts are swizzled by torch when they are loaded
     """
 
     min_card_gib: float
@@ -39,6 +49,8 @@ class BatchDefaults:
     whole_context_up_to: int = 0
     chunk_tokens: int = 0
     large_links: bool = False
+    products: tuple[str, ...] = ()
+    swizzles_experts: bool = False
 
     def step_tokens(self, context_tokens: int) -> int:
         """Tokens of the largest step at a context."""
@@ -63,6 +75,7 @@ class BaseProfile:
     sources             where each of the profile's numbers is from
     state_bits          width of a state's values by its kind; absent: the type of the model
     state_inputs        whether a convolution's state holds the current input too
+    kernel_layouts      kernel family -> class of hardware -> layout of the kernel that runs there
     """
 
     since: str
@@ -75,6 +88,7 @@ class BaseProfile:
     sources: Mapping[str, str]
     state_bits: Mapping[str, int] = field(default_factory=dict)
     state_inputs: bool = False
+    kernel_layouts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def version_key(version: str) -> tuple[int, ...]:
@@ -86,6 +100,12 @@ def version_key(version: str) -> tuple[int, ...]:
             break
         numbers.append(int(digits[:6]))
     return tuple(numbers + [0] * (4 - len(numbers)))
+
+
+def share_by_ranks(table: tuple[ShareByRanks, ...], ranks: int) -> float:
+    """The share in the row of the largest rank count that is not above `ranks`."""
+    fitting = [row for row in table if row.ranks <= ranks]
+    return (fitting or list(table))[-1].share
 
 
 def by_ranks(table: tuple[ByRanks, ...], ranks: int) -> float:

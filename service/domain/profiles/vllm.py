@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from service.domain.profiles.base import BaseProfile, ByRanks
+from service.domain.profiles.base import BaseProfile, ByRanks, ShareByRanks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExpertPadding:
-    """Multiples to which a kernel rounds an expert's width on a rank, and its hidden size."""
+class ExpertLayout:
+    """How a kernel keeps the packed experts of a rank; gate and up stand in one matrix.
+
+    width, hidden    multiples to which an expert's width and its hidden size are rounded
+    row_step, byte_step   multiples of rows, and of bytes in a row, in the kernel's own order
+    scale_row_step, scale_step   the same of the scales
+    keeps_scales     whether the scales as loaded stay beside the kernel's own
+    bias_bits        bits of a bias as the kernel wants it
+    """
 
     width: int
     hidden: int
+    row_step: int = 1
+    byte_step: int = 1
+    scale_row_step: int = 1
+    scale_step: int = 1
+    keeps_scales: bool = False
+    bias_bits: int = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +52,8 @@ class VllmProfile(BaseProfile):
     graph_mixture_gib, graph_latent_gib   more for experts, and for latent attention
     graph_rank_gib         less on so many tensor-parallel ranks
     graph_limit, graph_limit_by_family    largest batch that is captured
-    expert_padding         kernel of a quantization -> how it pads experts
+    expert_layouts         layout, or kernel where hardware names none -> how it keeps experts
+    expert_gap_shares      what swizzling leaves unused in torch's pool, by tensor-parallel ranks
     graphs_in_budget       whether the engine sets graph memory aside inside its share
     """
 
@@ -66,5 +80,6 @@ class VllmProfile(BaseProfile):
     graph_rank_gib: tuple[ByRanks, ...]
     graph_limit: int
     graph_limit_by_family: Mapping[str, int]
-    expert_padding: Mapping[str, ExpertPadding]
+    expert_layouts: Mapping[str, ExpertLayout]
+    expert_gap_shares: tuple[ShareByRanks, ...]
     graphs_in_budget: bool

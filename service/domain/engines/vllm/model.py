@@ -7,6 +7,7 @@ from dataclasses import replace
 from service.domain.architecture import Stage, counts
 from service.domain.engines.shared import DRAFT_MODEL, KV_CACHE, LORA_ADAPTERS, weights_form
 from service.domain.engines.states import RECURRENT_STATE
+from service.domain.engines.vllm.gaps import FRAGMENTATION
 from service.domain.engines.vllm.graphs import CUDA_GRAPHS
 from service.domain.engines.vllm.peaks import ACTIVATIONS, ENCODER
 from service.domain.engines.vllm.pool import POOL, state_blocks, token_blocks
@@ -123,6 +124,7 @@ VLLM = EngineModel(
             source="context_gib",
             side=runtime_side,
         ),
+        FRAGMENTATION,
         DRAFT_MODEL,
         LORA_ADAPTERS,
     ),
