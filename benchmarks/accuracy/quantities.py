@@ -88,7 +88,10 @@ QUANTITIES = (
     Quantity(key="reserved_bytes", bounds=reading("reserved"), term="reserved"),
     Quantity(key="driver_bytes", bounds=reading("driver"), term="driver"),
     Quantity(
-        key="weights_bytes", bounds=terms("weights"), term="weights", floor=LOG_ROUNDING_BYTES
+        key="weights_bytes",
+        bounds=terms("weights", "draft_model", "attention_workspace"),
+        term="weights",
+        floor=LOG_ROUNDING_BYTES,
     ),
     Quantity(
         key="activations_bytes",

@@ -98,7 +98,7 @@ class Serving(Placement):
     adapters: LoraSlots | None = None
     draft: Draft | None = None
     large_links: bool = False
-    swizzles_experts: bool = False
+    kernels: tuple[str, ...] = ()
 
     def profile_as(self, kind: type[P]) -> P:
         """The engine's profile as the shape that its kind has.

@@ -290,7 +290,7 @@ def resolved_serving(frame: Frame, wish: ServingWish, stock: Stock, notes: Notes
         flash_attention=resolved_flash(wish, profile),
         adapters=wish.adapters,
         large_links=entry.large_links,
-        swizzles_experts=entry.swizzles_experts,
+        kernels=entry.kernels,
         draft=resolved_draft(frame, wish, stock, notes),
         overrides=wish.overrides,
     )

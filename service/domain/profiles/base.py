@@ -39,7 +39,7 @@ class BatchDefaults:
     chunk_tokens          tokens of a step beyond that length
     large_links           whether such cards are linked by switches, for which engines keep buffers
     products              words of which a card's name has to hold one, empty for any card
-    swizzles_experts      whether packed experts are swizzled by torch when they are loaded
+    kernels               names of kernels with a memory of their own that run on such cards
     """
 
     min_card_gib: float
@@ -50,7 +50,7 @@ class BatchDefaults:
     chunk_tokens: int = 0
     large_links: bool = False
     products: tuple[str, ...] = ()
-    swizzles_experts: bool = False
+    kernels: tuple[str, ...] = ()
 
     def step_tokens(self, context_tokens: int) -> int:
         """Tokens of the largest step at a context."""

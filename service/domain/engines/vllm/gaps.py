@@ -13,6 +13,7 @@ from service.domain.questions import Serving
 from service.domain.results import Value
 from service.domain.units import bytes_of_bits
 
+SWIZZLING = "mxfp4-triton"
 STORED_BITS = 4.25
 """An MXFP4 value with its part of the scale that 32 values share."""
 
@@ -57,7 +58,7 @@ def swizzled(serving: Serving) -> bool:
     """Whether the card's kernel swizzles the experts of this checkpoint."""
     declared = serving.model.declared_quantization
     return (
-        serving.swizzles_experts
+        SWIZZLING in serving.kernels
         and declared is not None
         and declared.base in profile_of(serving).formats_without_workspace
     )

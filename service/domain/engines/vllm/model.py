@@ -13,6 +13,7 @@ from service.domain.engines.vllm.peaks import ACTIVATIONS, ENCODER
 from service.domain.engines.vllm.pool import POOL, state_blocks, token_blocks
 from service.domain.engines.vllm.profile import profile_of
 from service.domain.engines.vllm.weights import weights
+from service.domain.engines.vllm.workspaces import ATTENTION_WORKSPACE
 from service.domain.forms import EngineModel, TermForm
 from service.domain.profiles import by_ranks
 from service.domain.questions import Serving
@@ -124,6 +125,7 @@ VLLM = EngineModel(
             source="context_gib",
             side=runtime_side,
         ),
+        ATTENTION_WORKSPACE,
         FRAGMENTATION,
         DRAFT_MODEL,
         LORA_ADAPTERS,

@@ -1,12 +1,13 @@
-"""Peaks that vLLM's profile run finds: sampling, the forward pass, experts and encoder."""
+"""Peaks that vLLM's profile run finds: sampling, the forward pass and the encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from service.domain.architecture import Architecture, Stage
-from service.domain.engines.peaks import block_peak, expert_workspace
+from service.domain.engines.peaks import block_peak
 from service.domain.engines.vllm.profile import profile_of
+from service.domain.engines.vllm.workspaces import kept_workspace
 from service.domain.forms import ACTIVATION_BYTES, FP32_BYTES, TermForm
 from service.domain.questions import Serving
 from service.domain.results import Value
@@ -47,16 +48,6 @@ def forward_peak(serving: Serving) -> int:
     return block + bytes_of_gib(profile.forward_gib)
 
 
-def kept_workspace(serving: Serving) -> int:
-    """The experts' workspace, where this version's kernel for the checkpoint keeps one. [B]
-
-    The kernels that a checkpoint's own format asks for decide; a plain checkpoint has Triton's.
-    """
-    profile, declared = profile_of(serving), serving.model.declared_quantization
-    without = declared is not None and declared.base in profile.formats_without_workspace
-    return expert_workspace(serving) if profile.expert_workspace and not without else 0
-
-
 def activations(serving: Serving, stage: Stage) -> int:
     """Peak of a step: the larger of sampling and forward pass, and the experts' workspace. [B]
 
@@ -69,7 +60,7 @@ def activations(serving: Serving, stage: Stage) -> int:
     Checked by:  1,024 sequences of V 128,256 at k 3.618: the sampler's 1.77 GiB lead.
     """
     sampler = sampler_peak(serving) if serving.samples(stage) else 0
-    return max(sampler, forward_peak(serving)) + kept_workspace(serving)
+    return max(sampler, forward_peak(serving)) + kept_workspace(serving, stage)
 
 
 def activation_values(serving: Serving, stage: Stage) -> Mapping[str, Value]:
@@ -77,7 +68,7 @@ def activation_values(serving: Serving, stage: Stage) -> Mapping[str, Value]:
     return {
         "sampler_bytes": sampler_peak(serving) if serving.samples(stage) else 0,
         "forward_bytes": forward_peak(serving),
-        "expert_workspace_bytes": kept_workspace(serving),
+        "expert_workspace_bytes": kept_workspace(serving, stage),
         "max_sequences": serving.step_sequences,
         "max_batched_tokens": serving.step_tokens,
         "vocabulary": serving.model.vocabulary_size,
