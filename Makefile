@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 BIN := $(VENV)/bin
 
-.PHONY: help serve test lint accuracy lock docs clean
+.PHONY: help serve test lint accuracy loading lock docs clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 12
@@ -41,6 +41,9 @@ lint: $(STAMPS)/test ## Style, types and import rules
 
 accuracy: $(STAMPS)/test ## Score the published measurements; write docs/ACCURACY.md and the ranges
 	$(BIN)/python -m benchmarks.accuracy
+
+loading: $(STAMPS)/test ## Replay how MXFP4 experts are loaded; shows the shares of the vLLM profiles
+	$(BIN)/python -m benchmarks.loading
 
 docs: $(STAMPS)/test ## Write docs/MODELS.md from the catalog
 	$(BIN)/python -m benchmarks.models

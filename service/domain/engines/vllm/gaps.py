@@ -11,24 +11,25 @@ from service.domain.forms import TermForm, beside
 from service.domain.profiles import share_by_ranks
 from service.domain.questions import Serving
 from service.domain.results import Value
-from service.domain.units import bytes_of_bits
+from service.domain.units import ceil_div
 
 SWIZZLING = "mxfp4-triton"
-STORED_BITS = 4.25
-"""An MXFP4 value with its part of the scale that 32 values share."""
+GROUP_BYTES, GROUP = 17, 32
+"""MXFP4: 32 values of four bits and the scale that they share."""
 
 
 @lru_cache(maxsize=2048)
 def expert_bytes(model: Architecture, tensor: int, expert: int) -> tuple[int, ...]:
     """Packed experts of every kind of layer on one rank. [B]"""
     return tuple(
-        bytes_of_bits(
+        ceil_div(
             sum(
                 entry.sharded(tensor, expert).elements
                 for entry in kind.tensors()
                 if entry.kind == "expert" and entry.linear
             )
-            * STORED_BITS
+            * GROUP_BYTES,
+            GROUP,
         )
         for kind in model.layer_kinds
     )
