@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from service.domain.architecture import Stage
 from service.domain.engines.peaks import block_peak, expert_workspace
 from service.domain.engines.plain import runtime_form
+from service.domain.engines.sglang_pools import POOL, kv_cache, recurrent_state
 from service.domain.engines.shared import (
     DRAFT_MODEL,
     KV_CACHE,
     LORA_ADAPTERS,
-    UNIFORM_POOL,
     checkpoint,
     weights_form,
 )
@@ -128,8 +129,8 @@ SGLANG = EngineModel(
     weights=checkpoint,
     terms=(
         weights_form(),
-        KV_CACHE,
-        RECURRENT_STATE,
+        replace(KV_CACHE, expected=kv_cache),
+        replace(RECURRENT_STATE, expected=recurrent_state),
         TermForm(
             name="activations",
             follows_held=False,
@@ -155,6 +156,6 @@ SGLANG = EngineModel(
         DRAFT_MODEL,
         LORA_ADAPTERS,
     ),
-    pool=UNIFORM_POOL,
+    pool=POOL,
     share=static_share,
 )

@@ -31,6 +31,10 @@ class SglangProfile(BaseProfile):
     logit_copies         fp32 copies of a step's logits
     context_gib          used on a card before the weights are loaded, by ranks
     graph_base_gib, graph_layer_gib   CUDA graphs, beside the logits of the largest batch
+    window_pool_families   families whose windows have a pool of their own
+    window_pool_ratio      tokens of that pool, as a part of those of whole contexts
+    state_pool_ratio       bytes of the pool of states, as a part of those of tokens
+    state_slots            slots of states that a running sequence takes while prefixes are cached
     """
 
     reserve_mib: float
@@ -47,3 +51,7 @@ class SglangProfile(BaseProfile):
     context_gib: tuple[ByRanks, ...]
     graph_base_gib: float
     graph_layer_gib: float
+    window_pool_families: tuple[str, ...]
+    window_pool_ratio: float
+    state_pool_ratio: float
+    state_slots: int
