@@ -9,7 +9,7 @@ from typing import Literal
 
 from service.domain.caches import Source
 from service.domain.feed_forward import FeedForward
-from service.domain.manners import BlockForm, EndsForm
+from service.domain.manners import BlockForm, EndsForm, RotaryTable
 from service.domain.mixers import Mixer
 from service.domain.precision import Declared
 from service.domain.tensors import Tensors, elements
@@ -77,19 +77,6 @@ class Tower:
         if self.modality == "text":
             return bill
         return tuple(t if t.kind == "projector" else replace(t, kind="encoder") for t in bill)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RotaryTable:
-    """Cosines and sines of every position that engines work out beforehand."""
-
-    positions: int
-    features: int
-
-    @property
-    def elements(self) -> int:
-        """Values of the table: a cosine and a sine for each pair of features."""
-        return self.positions * self.features
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

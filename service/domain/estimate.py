@@ -28,9 +28,10 @@ from service.domain.resolving import (
     resolved_quantization,
     resolved_serving,
 )
-from service.domain.results import Budget, Caution, Estimate, PerCard, Verdicts
+from service.domain.results import Budget, Caution, Estimate, Limits, PerCard, Verdicts
 from service.domain.rules import cautions, on_card, refuse_unsupported
 from service.domain.serving_terms import forms
+from service.domain.sums import state_rows
 from service.domain.training_estimate import training_estimate
 
 
@@ -78,6 +79,7 @@ def serving_estimate(
     fullest, memory = tightest(explained), frame.card.memory_bytes
     needs = tuple(one.need for one in explained)
     offer = serving_offer(serving.profile, memory, serving.memory_utilization) if memory else None
+    limits = serving_limits(serving, needs, offer, request.risk) if offer else None
     return Estimate(
         model=request.model,
         precision=frame.precision.id,
@@ -88,12 +90,16 @@ def serving_estimate(
         cards=serving.split.cards,
         card=_budget(request, serving, fullest.need, offer),
         judgement=_judged(serving, needs, offer, request.risk),
-        limits=serving_limits(serving, needs, offer, request.risk) if offer else None,
+        limits=limits,
         outcome=outcome(serving, explained, offer, request.risk) if offer else None,
         readings=None,
         phases=(),
         assumptions=tuple(notes.found),
-        warnings=(*cautions(serving, request.gpu), *_budget_cautions(serving, needs, offer)),
+        warnings=(
+            *cautions(serving, request.gpu),
+            *_budget_cautions(serving, needs, offer),
+            *_state_cautions(serving, limits),
+        ),
     )
 
 
@@ -145,5 +151,26 @@ def _budget_cautions(
             code="utilization-too-high",
             message=f"memory_utilization {offer.share} leaves {beside} bytes for "
             f"what the engine holds outside its budget, which may take {outside}; lower it",
+        ),
+    )
+
+
+def _state_cautions(serving: Serving, limits: Limits | None) -> tuple[Caution, ...]:
+    """vLLM: every sequence of a step needs a block for its state.
+
+    Source: vLLM 0.21 to 0.28 `config/compilation.py`, resolve_cudagraph_mode_and_sizes.
+    """
+    bound = serving.profile.blocks_bound_sequences and serving.cuda_graphs
+    if limits is None or not bound or not state_rows(serving.model, 1):
+        return ()
+    blocks = limits.kv_cache_capacity_blocks
+    if not 0 < blocks < serving.max_sequences:
+        return ()
+    return (
+        Caution(
+            code="more-sequences-than-states",
+            message=f"{serving.engine.name} refuses to start with up to {serving.max_sequences} "
+            f"sequences: its pool has {blocks} blocks, and each sequence needs one for its state; "
+            f"set workload.max_sequences to {blocks} or fewer",
         ),
     )

@@ -87,3 +87,16 @@ class EndsForm:
     upcast: bool = True
     logit_bias: bool = False
     output_dropout: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotaryTable:
+    """Cosines and sines of every position that engines work out beforehand."""
+
+    positions: int
+    features: int
+
+    @property
+    def elements(self) -> int:
+        """Values of the table: a cosine and a sine for each pair of features."""
+        return self.positions * self.features

@@ -23,7 +23,8 @@ def test_an_assumed_decoder_has_a_warning_and_a_wider_range(client: FlaskClient)
     answer = client.post("/v1/estimates", json={"model": model, **SERVE}).json
     assert answer["model"]["parameters"] == 8_030_261_248
     weights = answer["per_card"]["terms"][0]
-    assert weights["expected_bytes"] == 2 * 8_030_261_248
+    tables = 131_072 * 128  # vLLM's cosines and sines, which no file holds
+    assert weights["expected_bytes"] == 2 * (8_030_261_248 + tables)
     assert weights["provenance"] == "assumed"
     assert weights["low_bytes"] < 0.7 * weights["expected_bytes"]
     assert weights["high_bytes"] > 1.4 * weights["expected_bytes"]

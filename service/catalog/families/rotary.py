@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from service.catalog.families.nested import TEXT_SECTIONS
 from service.catalog.families.reading import MAX_TOKENS, Config
-from service.domain.architecture import Architecture, RotaryTable
+from service.domain.architecture import Architecture
+from service.domain.manners import RotaryTable
 from service.domain.mixers import Attention, LatentAttention, Mixer
 
 SCALINGS = ("rope_parameters", "rope_scaling")
@@ -60,6 +61,7 @@ def rotary_tables(config: Config, built: Architecture) -> tuple[RotaryTable, ...
     mixers = [mixer for kind in built.layer_kinds for mixer in kind.mixers]
     sliding = [mixer for mixer in mixers if getattr(mixer, "window_tokens", 0)]
     full = [mixer for mixer in mixers if mixer not in sliding]
+    parts: tuple[tuple[list[Mixer], Config], ...]
     if scaling.has(FULL, SLIDING):
         parts = ((full, scaling.section(FULL)), (sliding, scaling.section(SLIDING)))
     elif text.has(*LOCAL_BASES):
@@ -67,7 +69,9 @@ def rotary_tables(config: Config, built: Architecture) -> tuple[RotaryTable, ...
     else:
         parts = ((mixers, scaling),)
     found = [
-        _table(width, one, text, built.context_limit) for own, one in parts for width in _widths(own)
+        _table(width, one, text, built.context_limit)
+        for own, one in parts
+        for width in _widths(own)
     ]
     return tuple(table for table in found if table.features)
 

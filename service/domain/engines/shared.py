@@ -51,13 +51,16 @@ def weights_values(serving: Serving, stage: Stage) -> Mapping[str, Value]:
     }
 
 
-def weights_form(weights: Callable[[Placement, Profile, Stage], int] = checkpoint) -> TermForm:
-    """The term of an engine's weights."""
+def weights_form(
+    weights: Callable[[Placement, Profile, Stage], int] = checkpoint, beyond: str = ""
+) -> TermForm:
+    """The term of an engine's weights; `beyond` names what it holds beside the checkpoint's."""
     return TermForm(
         name="weights",
         expected=lambda serving, stage: weights(serving, serving.profile, stage),
         values=weights_values,
-        formula="sum over tensors of rows x columns x bits / 8, packed tensors with their scales",
+        formula="sum over tensors of rows x columns x bits / 8, packed tensors with their scales"
+        + beyond,
         provenance="exact",
         source="the config's bill of tensors; config/quantizations.yaml",
         shape=True,

@@ -75,6 +75,8 @@ class BaseProfile:
     sources             where each of the profile's numbers is from
     state_bits          width of a state's values by its kind; absent: the type of the model
     state_inputs        whether a convolution's state holds the current input too
+    blocks_bound_sequences  whether it refuses more sequences than its pool has blocks, where
+                        models keep states
     kernel_layouts      kernel family -> class of hardware -> layout of the kernel that runs there
     """
 
@@ -88,6 +90,7 @@ class BaseProfile:
     sources: Mapping[str, str]
     state_bits: Mapping[str, int] = field(default_factory=dict)
     state_inputs: bool = False
+    blocks_bound_sequences: bool = False
     kernel_layouts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

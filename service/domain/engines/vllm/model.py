@@ -94,7 +94,7 @@ def runtime_side(serving: Serving) -> Side:
 VLLM = EngineModel(
     weights=weights,
     terms=(
-        weights_form(weights),
+        weights_form(weights, "; tables of rotary positions, layouts of kernels"),
         replace(KV_CACHE, expected=kv_cache),
         replace(RECURRENT_STATE, expected=recurrent_state),
         ACTIVATIONS,
