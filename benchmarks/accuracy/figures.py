@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy.scoring import Fit, Residual, Scores
-from benchmarks.accuracy.statistics import grouped, summary
+from benchmarks.accuracy.statistics import grouped, median, summary
 
 PATH = Path(__file__).with_name("figures.json")
 SLACK = 0.0005
@@ -25,6 +25,10 @@ def figures(found: Scores) -> dict[str, Any]:
         "fits": {
             engine: fit_figures([fit for fit in found.fits if fit.engine == engine])
             for engine in sorted({fit.engine for fit in found.fits})
+        },
+        "widths": {
+            engine: round(median([one.share for one in found.widths if one.engine == engine]), 5)
+            for engine in sorted({one.engine for one in found.widths})
         },
         "not_answered": {refusal.case: refusal.reason for refusal in found.refusals},
     }
@@ -71,6 +75,9 @@ def worse(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         new_fits = now["fits"].get(engine, old)
         found += newly(old, new_fits, "said_fits_but_failed", engine)
         found += newly(old, new_fits, "said_no_but_ran", engine)
+    for engine, width in before.get("widths", {}).items():
+        if now["widths"].get(engine, 0) > width + SLACK:
+            found.append(f"{engine}: the median width of totals rose from {width}")
     lost = set(now["not_answered"]) - set(before["not_answered"])
     return found + [f"{case} is not answered any more" for case in sorted(lost)]
 

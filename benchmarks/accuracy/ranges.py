@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmarks.accuracy.scoring import Residual
+from benchmarks.accuracy.scoring import TRAINING, Residual
 from benchmarks.accuracy.statistics import grouped, quantile
 from benchmarks.accuracy.training_ranges import training_bounds
 
@@ -13,7 +13,6 @@ FEW = 5
 """With fewer readings the engine's own stated range is kept."""
 
 TAIL = 0.05
-TRAINING = "training"
 Range = Mapping[str, float]
 
 

@@ -15,6 +15,7 @@ from service.domain.architecture import Architecture, counts
 from service.domain.sums import cache_rows, state_rows
 
 OK = 200
+TRAINING = "training"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,11 @@ class Residual:
         return self.difference / self.measured if self.measured else float(bool(self.difference))
 
     @property
+    def ranged(self) -> bool:
+        """Whether the value has a range at all."""
+        return self.low < self.high or self.term is not None
+
+    @property
     def covered(self) -> bool:
         """Whether low..high holds what was measured."""
         return self.low - self.floor <= self.measured <= self.high + self.floor
@@ -64,6 +70,16 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Width:
+    """How wide the range of a served case's total is, as a share of what is expected."""
+
+    case: str
+    group: str
+    engine: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """A case that the service does not answer, and why."""
 
@@ -78,6 +94,7 @@ class Scores:
 
     residuals: tuple[Residual, ...]
     fits: tuple[Fit, ...]
+    widths: tuple[Width, ...]
     refusals: tuple[Refusal, ...]
 
 
@@ -97,7 +114,7 @@ def architecture_kind(model: Architecture) -> str:
 def subject(case: Case) -> str:
     """The engine, or that the case is a training run."""
     work = case.request["workload"]
-    return "training" if work["kind"] == "training" else work.get("engine", "vllm")
+    return TRAINING if work["kind"] == TRAINING else work.get("engine", "vllm")
 
 
 def ask(client: FlaskClient, request: Mapping[str, Any], risk: str) -> tuple[Answer | None, str]:
@@ -139,11 +156,21 @@ def residuals(case: Case, answer: Answer, shape: Architecture) -> list[Residual]
     return found
 
 
+def widths(case: Case, answer: Answer) -> list[Width]:
+    """The width of the total of a served case; none of training, whose readings differ in kind."""
+    engine, card = subject(case), answer["per_card"]
+    if engine == TRAINING:
+        return []
+    share = (card["high_bytes"] - card["low_bytes"]) / card["expected_bytes"]
+    return [Width(case=case.id, group=case.group, engine=engine, share=share)]
+
+
 def scores(client: FlaskClient, catalogs: Catalogs, all_cases: Iterable[Case]) -> Scores:
     """Every case asked at the expected bound for values and at the high one for the verdict."""
     rows: list[Residual] = []
     fits: list[Fit] = []
     refusals: list[Refusal] = []
+    spread: list[Width] = []
     for case in all_cases:
         engine = subject(case)
         answer, reason = ask(client, case.request, "expected")
@@ -152,6 +179,7 @@ def scores(client: FlaskClient, catalogs: Catalogs, all_cases: Iterable[Case]) -
             continue
         shape = model_facts(catalogs, case.request["model"]).architecture
         rows += residuals(case, answer, shape)
+        spread += widths(case, answer)
         careful, _ = ask(client, case.request, "high")
         if "oom" in case.scoreable and careful is not None and "fits" in careful:
             fits.append(
@@ -163,4 +191,6 @@ def scores(client: FlaskClient, catalogs: Catalogs, all_cases: Iterable[Case]) -
                     said=careful["fits"],
                 )
             )
-    return Scores(residuals=tuple(rows), fits=tuple(fits), refusals=tuple(refusals))
+    return Scores(
+        residuals=tuple(rows), fits=tuple(fits), widths=tuple(spread), refusals=tuple(refusals)
+    )

@@ -54,7 +54,7 @@ def summary(rows: Sequence[Residual]) -> Summary:
 
 def covered(rows: Sequence[Residual]) -> float | None:
     """How often the range held what was measured, None where no value has a range."""
-    if all(row.low == row.high and row.term is None for row in rows):
+    if not any(row.ranged for row in rows):
         return None
     return sum(row.covered for row in rows) / len(rows)
 
