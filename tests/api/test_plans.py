@@ -138,7 +138,8 @@ def test_a_format_that_the_checkpoint_is_released_in_needs_no_other_files(
 
 
 def test_an_answer_of_one_card_says_which_smaller_one_comes_nearest(client: FlaskClient) -> None:
-    body = {"model": "llama-3.1-8b", "workload": {"kind": "inference"}, "objective": "least-memory"}
+    work = {"kind": "inference", "context_tokens": 16384}
+    body = {"model": "llama-3.1-8b", "workload": work, "objective": "least-memory"}
     text = client.post(
         "/v1/plans",
         json={**body, "choices": {"gpus": ["h100-sxm5-80gb-mig"], "quantizations": ["awq-int4"]}},
