@@ -13,6 +13,7 @@ from benchmarks.accuracy.figures import committed, figures, worse, write
 from benchmarks.accuracy.ranges import Range, ranges
 from benchmarks.accuracy.report import report
 from benchmarks.accuracy.scoring import Scores, scores
+from benchmarks.accuracy.shown import write_shown
 from service.app import create_app
 
 UNCERTAINTY = ROOT / "config" / "uncertainty.yaml"
@@ -51,6 +52,7 @@ def main() -> int:
     except FileNotFoundError:
         lines = []
     write(now)
+    write_shown(now)
     for line in lines:
         sys.stdout.write(f"worse: {line}\n")
     return 0
