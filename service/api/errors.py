@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flask import Flask, Response, g
@@ -110,12 +110,24 @@ def on_crash(error: Exception) -> Response:
     return problem(SERVER_ERROR, TITLES[SERVER_ERROR], "the request could not be answered")
 
 
+HANDLERS: Mapping[type[Exception], Callable[[Any], Response]] = {
+    ValidationError: on_validation,
+    InvalidRequest: on_invalid,
+    UnknownName: on_unknown,
+    CatalogMoved: on_moved,
+    HubFailure: on_hub,
+    HTTPException: on_http,
+    Exception: on_crash,
+}
+
+
+def answer_of(error: Exception) -> Response:
+    """The problem that stands for an error: that of its nearest kind."""
+    kind = next(kind for kind in type(error).__mro__ if kind in HANDLERS)
+    return HANDLERS[kind](error)
+
+
 def register(app: Flask) -> None:
     """Put every kind of error under one handler."""
-    app.register_error_handler(ValidationError, on_validation)
-    app.register_error_handler(InvalidRequest, on_invalid)
-    app.register_error_handler(UnknownName, on_unknown)
-    app.register_error_handler(CatalogMoved, on_moved)
-    app.register_error_handler(HubFailure, on_hub)
-    app.register_error_handler(HTTPException, on_http)
-    app.register_error_handler(Exception, on_crash)
+    for kind, handler in HANDLERS.items():
+        app.register_error_handler(kind, handler)
