@@ -12,12 +12,13 @@ from pathlib import Path
 
 from flask import Flask, Response, g, request
 
-from service.api import catalog_routes, errors, observations, routes
+from service.api import catalog_routes, docs_routes, errors, observations, page_routes, routes
 from service.api.ask import routes as ask_routes
 from service.api.body import MAX_HEADER_BODY_BYTES
 from service.api.build import Catalogs
 from service.api.chat import routes as chat_routes
 from service.api.chat.settings import chat_settings
+from service.catalog.accuracy import load_scores
 from service.catalog.engines import load_engines, load_frameworks
 from service.catalog.errors import CatalogError
 from service.catalog.files.gguf_config import load_gguf_table
@@ -87,6 +88,7 @@ def read_catalogs(config: Path, gpus_path: Path) -> Catalogs:
         ),
         formats=load_formats(config / "formats.yaml"),
         gguf_table=load_gguf_table(config / "gguf_architectures.yaml"),
+        scores=load_scores(config / "accuracy.yaml"),
         version=catalog_version([gpus_path, *sorted(config.rglob("*.yaml"))]),
     )
 
@@ -158,4 +160,6 @@ def create_app(hub: Hub | None = None) -> Flask:
     app.register_blueprint(observations.BLUEPRINT)
     app.register_blueprint(ask_routes.BLUEPRINT)
     app.register_blueprint(chat_routes.BLUEPRINT)
+    app.register_blueprint(page_routes.BLUEPRINT)
+    app.register_blueprint(docs_routes.BLUEPRINT)
     return app

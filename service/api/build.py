@@ -14,6 +14,7 @@ from service.catalog.formats import Formats
 from service.catalog.gpus import GpuCatalog
 from service.catalog.models import ModelEntry
 from service.catalog.shelf import Shelf
+from service.domain.accuracy import Score
 from service.domain.engine import CachePrecision, Engine
 from service.domain.errors import InvalidRequest
 from service.domain.framework import Framework
@@ -54,6 +55,7 @@ class Catalogs:
     stock: Stock
     formats: Formats
     gguf_table: GgufTable
+    scores: tuple[Score, ...]
     version: str
 
 

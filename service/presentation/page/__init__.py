@@ -1,0 +1,1 @@
+"""The planner page: what a plan shows, as data for its templates."""
