@@ -15,6 +15,7 @@ from service.api.flat import unknown
 from service.presentation.rendering import RENDERERS, Report, json_text
 
 JSON = "application/json"
+FITS = "X-Fits"
 
 
 def catalogs() -> Catalogs:
@@ -55,8 +56,15 @@ def accepted(kinds: list[str]) -> str:
 
 def rendered(report: Report) -> Response:
     """A report in the form that the caller accepts."""
-    kind = accepted(list(RENDERERS))
-    return tagged(RENDERERS[kind](report), kind)
+    return told(report, accepted(list(RENDERERS)))
+
+
+def told(report: Report, kind: str) -> Response:
+    """A report in a form; a header says whether it fits, for callers that read words or rows."""
+    answer = tagged(RENDERERS[kind](report), kind)
+    if report.fits is not None:
+        answer.headers[FITS] = "true" if report.fits else "false"
+    return answer
 
 
 def json_answer(data: Mapping[str, Any]) -> Response:

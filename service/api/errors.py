@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from service.catalog.hub import HubBroken, HubFailure, HubGated, HubSlow
 from service.domain.errors import InvalidRequest, UnknownName
+from service.presentation.renderers.work import NothingToRender
 
 LOG = logging.getLogger("service")
 UNPROCESSABLE, NOT_FOUND, SERVER_ERROR = 422, 404, 500
@@ -64,6 +65,13 @@ def on_invalid(error: InvalidRequest) -> Response:
     return problem(UNPROCESSABLE, TITLES[UNPROCESSABLE], str(error), errors=[entry])
 
 
+def on_nothing(error: NothingToRender) -> Response:
+    """A plan to be rendered that fits nowhere: the request was right, and callers can tell."""
+    answer = on_invalid(error)
+    answer.headers["X-Fits"] = "false"
+    return answer
+
+
 def on_unknown(error: UnknownName) -> Response:
     """A name that no catalog has."""
     return problem(
@@ -113,6 +121,7 @@ def on_crash(error: Exception) -> Response:
 HANDLERS: Mapping[type[Exception], Callable[[Any], Response]] = {
     ValidationError: on_validation,
     InvalidRequest: on_invalid,
+    NothingToRender: on_nothing,
     UnknownName: on_unknown,
     CatalogMoved: on_moved,
     HubFailure: on_hub,

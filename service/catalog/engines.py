@@ -149,6 +149,14 @@ def load_engines(
 
     Raises: CatalogError naming the file and what is wrong, a dangling name included.
     """
+    read = engine_reader(uncertainty, kernels, caches)
+    return _folder("engine", folder, read)
+
+
+def engine_reader(
+    uncertainty: Path, kernels: frozenset[str], caches: frozenset[str]
+) -> Callable[[Path], Engine]:
+    """What reads one engine's file."""
     measured = measured_doubts(uncertainty)
 
     def read(path: Path) -> Engine:
@@ -156,7 +164,7 @@ def load_engines(
         _check_engine(entry, kernels, caches, path)
         return entry.engine(measured.get(entry.id, {}))
 
-    return _folder("engine", folder, read)
+    return read
 
 
 def engine_file(data: Lines) -> EngineFile:

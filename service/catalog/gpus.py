@@ -52,7 +52,7 @@ def load_gpus(path: Path) -> GpuCatalog:
         check(key in {"groups", "gpus"}, "unknown key; a file holds groups and gpus", path, key)
     entries = read_entries(Gpu, data["gpus"], path)
     for gpu in entries.values():
-        _check_card(gpu, entries, path)
+        check_card(gpu, entries, path)
     cards = shelf("gpu", entries, path, lambda gpu: gpu.aliases)
     groups: Mapping[str, tuple[str, ...]] = convert(
         Mapping[str, tuple[str, ...]], data["groups"] or {}
@@ -77,7 +77,8 @@ def derived_groups(cards: Shelf[Gpu]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(ids) for name, ids in found.items() if name not in cards.names}
 
 
-def _check_card(gpu: Gpu, entries: Mapping[str, Gpu], path: Path) -> None:
+def check_card(gpu: Gpu, entries: Mapping[str, Gpu], path: Path) -> None:
+    """Refuse a card whose figures cannot be, or whose parent is no card."""
     planning, reported = gpu.memory_planning_mib, gpu.memory_reported_mib
     rules = (
         (bool(gpu.sources), "sources", "needs at least one source"),

@@ -46,7 +46,7 @@ def load_models(folder: Path) -> Shelf[ModelEntry]:
     """
     found: dict[str, ModelEntry] = {}
     for path in sorted(folder.glob("*.yaml")):
-        entry = _entry(path)
+        entry = read_model(path)
         check(entry.id not in found, f"id {entry.id!r} is taken", path, "id")
         check(entry.id == entry.id.lower(), "must be lower case", path, "id")
         found[entry.id] = entry
@@ -54,7 +54,11 @@ def load_models(folder: Path) -> Shelf[ModelEntry]:
     return shelf("model", found, folder, lambda entry: (entry.hub_id, *entry.aliases))
 
 
-def _entry(path: Path) -> ModelEntry:
+def read_model(path: Path) -> ModelEntry:
+    """A model of one file.
+
+    Raises: CatalogError naming the file and what is wrong.
+    """
     data = load(path)
     config = data.pop("config", None)
     if not isinstance(config, Lines):

@@ -42,6 +42,7 @@ def plan_asked(read: Read, plan: Plan, versions: View) -> Report:
         rows=found.rows,
         columns=found.columns,
         shown=found.shown,
+        fits=found.fits,
     )
 
 
@@ -54,6 +55,7 @@ def estimate_asked(read: Read, result: Estimate, versions: View) -> Report:
         rows=found.rows,
         columns=found.columns,
         shown=found.shown,
+        fits=found.fits,
     )
 
 

@@ -140,5 +140,6 @@ def estimate_report(result: Estimate, versions: Mapping[str, str]) -> Report:
         data={**estimate_view(result), **versions},
         summary=estimate_words(result),
         rows=rows,
+        fits=result.judgement.fits if result.judgement else None,
         shown=(),
     )

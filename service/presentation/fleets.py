@@ -100,4 +100,5 @@ def fleet_report(fleet: Fleet, versions: Mapping[str, str]) -> Report:
         data={**fleet_view(fleet), **versions},
         summary=tuple(lines),
         rows=tuple(row(one) for one in fleet.assignments),
+        fits=fleet.fits,
     )

@@ -137,4 +137,5 @@ def plan_report(plan: Plan, versions: Mapping[str, str]) -> Report:
         rows=plan_rows(plan),
         columns=PLAN_COLUMNS,
         shown=alternative_rows(plan),
+        fits=plan.recommendation is not None,
     )

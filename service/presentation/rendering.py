@@ -20,6 +20,7 @@ class Report:
 
     columns  of the CSV, where they are promised even without a row
     shown    rows for a reader where they differ from those of the CSV
+    fits     whether what was asked about fits; None where that was not asked
     """
 
     data: Mapping[str, Any]
@@ -27,6 +28,7 @@ class Report:
     rows: tuple[Mapping[str, Any], ...]
     columns: tuple[str, ...] = ()
     shown: tuple[Mapping[str, Any], ...] | None = None
+    fits: bool | None = None
 
 
 def json_text(data: Any) -> str:

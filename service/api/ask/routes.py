@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 from marshmallow import ValidationError
 
-from service.api.answers import accepted, tagged
+from service.api.answers import accepted, told
 from service.api.ask.asking import asked
 from service.api.flat import unknown
 from service.presentation.rendering import RENDERERS
@@ -18,7 +18,7 @@ KINDS = ["text/plain", *(kind for kind in RENDERERS if kind != "text/plain")]
 def get_ask() -> Response:
     """The answer to a line, as text unless the caller prefers another form."""
     kind = accepted(KINDS)
-    return tagged(RENDERERS[kind](asked(line_of_request()).report), kind)
+    return told(asked(line_of_request()).report, kind)
 
 
 def line_of_request() -> str:

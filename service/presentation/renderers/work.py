@@ -24,6 +24,10 @@ class CannotRender(InvalidRequest):
         super().__init__("render", message)
 
 
+class NothingToRender(CannotRender):
+    """A plan that fits nowhere."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
     """What a process is told of the others: their number, its own place, where the first runs."""
@@ -140,7 +144,7 @@ def work_of(plan: Plan, gpus: Mapping[str, Gpu], versions: Mapping[str, str]) ->
     """
     option = plan.recommendation
     if option is None:
-        raise CannotRender(f"there is nothing to render: {plan_words(plan)[0]}")
+        raise NothingToRender(f"there is nothing to render: {plan_words(plan)[0]}")
     if option.stages:
         raise CannotRender("stages on unlike cards have no common request; plan without mixing")
     copies = 1 if together(option) else option.data_parallel
