@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from service.api.ask.errors import MOST
 from service.api.ask.measures import MEASURE, SCALED, measured, times
 from service.api.ask.names import UNSPACED, Meaning, Names
 from service.api.ask.scan import Scan, is_keyed, split_counts
@@ -21,9 +22,12 @@ HUB_ID = re.compile(
 
 
 def scanned(line: list[Token], names: Names) -> Scan:
-    """Everything that a line says, with what could not be read."""
+    """Everything that a line says, or the first words that could not be read.
+
+    Looking for the nearest names takes most of the time, so that no line may ask for many.
+    """
     scan = Scan(line=split_counts(line, names), names=names)
-    while scan.at < len(scan.line):
+    while scan.at < len(scan.line) and len(scan.problems) < MOST:
         next(found for read in READERS if (found := read(scan)))
     return scan
 
