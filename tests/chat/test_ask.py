@@ -119,6 +119,14 @@ def test_other_queries_are_refused(client: FlaskClient, query: str) -> None:
     assert client.get(f"/v1/ask?{query}").status_code == 422
 
 
+@pytest.mark.parametrize("command", ["", "estimate "])
+def test_what_is_kept_of_a_quantization_is_read(client: FlaskClient, command: str) -> None:
+    found = asked(client, f"{command}gpt2 on l4 awq keep=lm_head,attention")
+    body = found["reading"]["request"]["body"]
+    assert body["quantization"] == {"base": "awq-int4", "keep": ["lm_head", "attention"]}
+    assert "keep = lm_head, attention" in found["reading"]["text"]
+
+
 def test_an_answer_has_an_etag_and_304(client: FlaskClient) -> None:
     first = client.get("/v1/ask?q=gpt2+on+l4")
     again = client.get("/v1/ask?q=gpt2+on+l4", headers={"If-None-Match": first.headers["ETag"]})
@@ -127,7 +135,7 @@ def test_an_answer_has_an_etag_and_304(client: FlaskClient) -> None:
 
 def test_no_line_whatever_is_answered_with_5xx(app: Flask) -> None:
     @settings(
-        max_examples=60,
+        max_examples=150,
         deadline=None,
         database=None,
         derandomize=True,

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.api.ask.words import KEYS
 from service.presentation.chat.forms import FORMS
 from service.presentation.chat.reply import Reply
 from tests.chat.conftest import BODIES, Chat, discord_body, signed
@@ -198,8 +199,13 @@ def test_a_signed_body_of_another_form_is_400(chat: Chat, platform: str, raw: by
 
 WORDS = """llama-3.1-8b gpt2 70b l4 h100 x8 8x max under $9/h 32k ctx= users=3 train lora r16 vs
 compare kv fp8 awq vllm tp=2 cards explain estimate 80gb nvidia risk = : , " 5 on""".split()  # ruff: ignore[split-static-string] - read as a line
+VALUES = ["1", "8", "32k", "0.5", "true", "none", "fp8", "awq", "lm_head", "l4", "gpt2", "x", "a,b"]
+PAIRS = st.builds("{}={}".format, st.sampled_from(sorted(KEYS)), st.sampled_from(VALUES))
 ANY_LINE = st.one_of(
-    st.text(max_size=600), st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
+    st.text(max_size=600),
+    st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join),
+    st.lists(PAIRS, max_size=4).map(lambda pairs: " ".join(["gpt2", "on", "l4", *pairs])),
+    st.lists(PAIRS, max_size=4).map(lambda pairs: " ".join(["estimate", "gpt2", *pairs])),
 )
 
 

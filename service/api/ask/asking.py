@@ -13,7 +13,7 @@ from service.api.answers import catalogs, versions
 from service.api.ask.errors import Misread
 from service.api.ask.line import Line, linked, read_line
 from service.api.ask.names import Names, index
-from service.api.ask.reading import PLACES, Reading, Said, value_at
+from service.api.ask.reading import KEPT, PLACES, Reading, Said, value_at
 from service.api.ask.tokens import MAX_LINE
 from service.api.build import estimate_request
 from service.api.flat import ALIASES, question_body
@@ -227,8 +227,8 @@ def link_said(command: str, query: MultiDict[str, str]) -> list[Said]:
     body, places = question_body(query, PLACES[command]), PLACES[command]
     return [
         Said(
-            field=".".join(places[name][0]),
-            value=value_at(body, places[name][0]) if name != "keep" else text,
+            field=".".join(KEPT if name == "keep" else places[name][0]),
+            value=value_at(body, KEPT if name == "keep" else places[name][0]),
             words=f"{given}={text}",
         )
         for given, text in query.items()

@@ -8,6 +8,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from service.api.ask.cards import with_cards
 from service.api.ask.errors import Misread
 from service.api.ask.names import Names
 from service.api.ask.scan import Entry
@@ -22,7 +23,10 @@ TRAINING = (set(WORKLOADS["training"].fields) - set(WORKLOADS["inference"].field
     "targets",
 }
 MODEL = frozenset({"model", "parameters"})
-LISTS = frozenset(name for name, (_, read) in PLAN_PLACES.items() if isinstance(read("1"), list))
+LISTS: Mapping[str, frozenset[str]] = {
+    command: frozenset(name for name, (_, read) in places.items() if isinstance(read("1"), list))
+    for command, places in PLACES.items()
+}
 BY_KIND: Mapping[str, Mapping[str, str]] = {
     "inference": {"tokens": "context_tokens", "batch": "concurrency", "users": "concurrency"},
     "training": {"tokens": "sequence_tokens", "batch": "micro_batch_size"},
@@ -83,7 +87,7 @@ def reading(command: str, entries: Iterable[Entry], names: Names) -> Reading:
     found = settled_times(list(entries))
     kind = settled_kind(found)
     said = [one for entry in found for one in meant(command, kind.value, entry)]
-    said = with_cards([*said, *as_they_are(command, kind.value, said)], names)
+    said = one_kept(with_cards([*said, *as_they_are(command, kind.value, said)], names))
     if kind.value == "training":
         said = list(dict.fromkeys([*said, kind]))
     problems = [*misplaced(command, kind.value, said), *contradictions(command, said)]
@@ -92,6 +96,14 @@ def reading(command: str, entries: Iterable[Entry], names: Names) -> Reading:
     if problems:
         raise Misread(problems)
     return as_request(command, sorted(said, key=lambda entry: entry.name not in MODEL))
+
+
+def one_kept(said: list[Entry]) -> list[Entry]:
+    """What is kept belongs to one quantization, not to a choice of them."""
+    if all(entry.name != "keep" for entry in said):
+        return said
+    renamed = {"quantizations": "quantization"}
+    return [replace(entry, name=renamed.get(entry.name, entry.name)) for entry in said]
 
 
 def as_request(command: str, said: list[Entry]) -> Reading:
@@ -182,40 +194,6 @@ def as_they_are(command: str, kind: str, said: list[Entry]) -> list[Entry]:
     return [replace(entry, name=name, value="none") for entry in plain[:1]]
 
 
-def with_cards(said: list[Entry], names: Names) -> list[Entry]:
-    """Cards by the gigabytes on their box or by maker: among the named ones, else of all.
-
-    Raises: Misread where there is none.
-    """
-    about = [entry for entry in said if entry.name in CARD_WORDS]
-    stated = {entry.name for entry in about}
-    if stated <= {"gpu"} or stated == {"vendor"}:
-        return said
-    words = " ".join(dict.fromkeys(entry.word for entry in about))
-    pool = [gpu for entry in about if entry.name == "gpu" for gpu in names.gpus.pick(entry.value)]
-    pool = pool or [names.gpus.cards.pick(gpu) for ids in names.memory.values() for gpu in ids]
-    sizes = {float(entry.value) for entry in about if entry.name == "memory"}
-    makers = {entry.value for entry in about if entry.name == "vendor"}
-    made = [gpu for gpu in pool if not makers or gpu.vendor.lower() in makers]
-    chosen = [gpu for gpu in made if not sizes or gpu.memory_label_gb in sizes]
-    if stated == {"memory"} and all(size_name(size) in names.gpus.groups for size in sizes):
-        groups = [Entry(name="gpu", value=size_name(size), word=words) for size in sorted(sizes)]
-        return [*(entry for entry in said if entry.name not in CARD_WORDS), *groups]
-    if not chosen:
-        have = ", ".join(f"{label:g}" for label in sorted({gpu.memory_label_gb for gpu in made}))
-        raise Misread([f"`{words}`: no such card" + (f"; there are {have} GB." if made else ".")])
-    rest = [entry for entry in said if entry.name not in CARD_WORDS]
-    return [*rest, *(Entry(name="gpu", value=gpu.id, word=words) for gpu in chosen)]
-
-
-def size_name(size: float) -> str:
-    """The catalog's group of all cards of a size."""
-    return f"{size:g}gb"
-
-
-CARD_WORDS = frozenset({"gpu", "vendor", "memory"})
-
-
 def misplaced(command: str, kind: str, said: list[Entry]) -> Iterator[str]:
     """Fields that the question does not have."""
     serves = kind == "inference"
@@ -235,11 +213,10 @@ def article(command: str) -> str:
 
 def contradictions(command: str, said: list[Entry]) -> Iterator[str]:
     """Fields that are said twice with unlike values."""
-    lists = LISTS if command == "plan" else frozenset()
     names = list(dict.fromkeys(entry.name for entry in said))
     for name in names:
         values = {entry.value: entry.word for entry in said if entry.name == name}
-        if len(values) > 1 and name not in lists:
+        if len(values) > 1 and name not in LISTS[command]:
             typed = list(dict.fromkeys(f"`{word}`" for word in values.values()))
             twice = f"{' and '.join(typed)} say {name} more than once"
             one = " or ".join(values)
@@ -264,9 +241,13 @@ def echo(
 ) -> Iterator[Said]:
     """Every field of the body with the words that said it."""
     for name in parameters:
-        path, _ = PLACES[command][name]
+        path = KEPT if name == "keep" else PLACES[command][name][0]
         words = dict.fromkeys(entry.word for entry in said if entry.name == name)
         yield Said(field=".".join(path), value=value_at(body, path), words=" ".join(words))
+
+
+KEPT = ("quantization", "keep")
+"""Where the body holds what of a quantization is kept."""
 
 
 def value_at(body: Mapping[str, Any], path: tuple[str, ...]) -> Any:
