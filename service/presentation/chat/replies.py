@@ -19,6 +19,7 @@ from service.presentation.plan_words import (
     missing,
     named,
     place_lines,
+    remedies,
     speed_lines,
     training_words,
 )
@@ -56,14 +57,15 @@ def plan_reply(plan: Plan) -> Reply:
 
 def miss_reply(plan: Plan) -> Reply:
     """Why nothing fits, and by how much."""
-    missed = plan.nearest_miss
-    bare = replace(plan, assumptions=(), warnings=())
-    title, *facts = (line for line in missing(bare) if not line.startswith("  "))
+    missed, notes = plan.nearest_miss, small_print(plan.assumptions, plan.warnings)
+    title, *facts = missing(replace(plan, assumptions=(), warnings=()))
+    if missed is None:
+        return Reply(title=title, facts=tuple(facts), notes=notes, tone="bad")
     return Reply(
         title=title,
-        table=memory_table(missed.per_card, missed.card, missed.headroom_bytes) if missed else (),
-        facts=tuple(facts),
-        notes=small_print(plan.assumptions, plan.warnings),
+        table=memory_table(missed.per_card, missed.card, missed.headroom_bytes),
+        facts=(f"Nearest: {named(missed)}.", *training_words(missed), *remedies(missed)),
+        notes=notes,
         tone="bad",
     )
 
