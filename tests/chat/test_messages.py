@@ -1,6 +1,7 @@
 """Answers take each platform's form, keep its limits, and say in words what cannot be answered."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -132,6 +133,15 @@ def test_a_comparison_names_the_winner(chat: Chat) -> None:
     assert title.startswith("a100-80gb vs h200: ")
     fewer = "compare llama-3.3-70b ctx=32k users=16 on a100-80gb vs h200"
     assert chat.say("slack", fewer).json["text"].endswith("h200 needs the fewest cards.")
+
+
+def test_the_link_to_the_page_shows_the_same_plan(chat: Chat) -> None:
+    said = "\n".join(texts(chat.say("teams", LINES[0]).json))
+    link = re.search(r"https://gpus\.example\.com(/\?ask=\S+)", said)
+    assert link
+    page = chat.client.get(link[1])
+    assert page.status_code == 200
+    assert "objective = lowest-cost (cheapest)" in page.text
 
 
 def test_share_shows_the_answer_to_the_channel(chat: Chat) -> None:

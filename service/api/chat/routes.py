@@ -94,8 +94,10 @@ def reply(line: str) -> Reply:
         found = asked(line)
     except READABLE as error:
         return problem_reply(tuple(explained(error, line)))
-    base = base_url()
-    whole = (("Whole answer", f"{base}/v1/ask?q={quote(line.strip(), safe='')}"),)
+    base, asked_for = base_url(), quote(line.strip(), safe="")
+    whole: tuple[tuple[str, str], ...] = (("Whole answer", f"{base}/v1/ask?q={asked_for}"),)
+    if found.report.data["command"] == "plan":
+        whole = (("On the page", f"{base}/?ask={asked_for}"), *whole)
     curls = tuple(f"curl -H 'Accept: text/plain' '{base}{path}'" for path in found.questions)
     links = whole if line.strip() else ()
     return replace(found.reply, codes=(*found.reply.codes, *curls), links=links)

@@ -135,7 +135,7 @@ def discord(reply: Reply) -> dict[str, Any]:
     """A message with one embed, in which nobody is mentioned."""
     lines = [f"- {markdown(fact)}" for fact in reply.facts]
     lines += [fence(code, DISCORD_FIELD) for code in reply.codes]
-    lines += [f"[{markdown(label)}]({address})" for label, address in reply.links[:1]]
+    lines += [f"[{markdown(label)}]({address})" for label, address in reply.links[:2]]
     embed: dict[str, Any] = {
         "title": clipped(markdown(reply.title), DISCORD_TITLE),
         "color": COLOURS[reply.tone],
