@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
+from flask import Flask
 
 from benchmarks.accuracy.cases import ROOT, cases
 from benchmarks.accuracy.figures import committed, figures, worse, write
 from benchmarks.accuracy.ranges import Range, ranges
+from benchmarks.accuracy.replayed import replay_table
 from benchmarks.accuracy.report import report
 from benchmarks.accuracy.scoring import Scores, scores
 from benchmarks.accuracy.shown import write_shown
@@ -22,9 +24,8 @@ EXPLANATIONS = Path(__file__).with_name("explanations.yaml")
 HEAD = "# Written by `make accuracy` from the residuals of published measurements; never by hand.\n"
 
 
-def scored() -> Scores:
+def scored(app: Flask) -> Scores:
     """All measurements through the service as it stands."""
-    app = create_app()
     return scores(app.test_client(), app.extensions["catalogs"], cases())
 
 
@@ -43,9 +44,11 @@ def explanations() -> Mapping[str, str]:
 
 def main() -> int:
     """Write page, figures and ranges; say what got worse."""
-    write_ranges(ranges(scored().residuals))
-    found = scored()
-    REPORT.write_text(report(found, explanations()), encoding="utf-8")
+    write_ranges(ranges(scored(create_app()).residuals))
+    app = create_app()
+    found = scored(app)
+    replays = replay_table(app.test_client())
+    REPORT.write_text(report(found, explanations(), replays), encoding="utf-8")
     now = figures(found)
     try:
         lines = worse(committed(), now)

@@ -160,8 +160,8 @@ def by(*names: str) -> Callable[[Residual], tuple[str, ...]]:
     return lambda row: tuple(str(getattr(row, name)) for name in names)
 
 
-def report(found: Scores, explained: Mapping[str, str]) -> str:
-    """The whole page."""
+def report(found: Scores, explained: Mapping[str, str], replays: Sequence[str]) -> str:
+    """The whole page; `replays` is the table of simulated peaks."""
     lines = INTRODUCTION.format(project=ONE_PROJECT).splitlines()
     for group in (OTHERS, ONE_PROJECT):
         rows = [row for row in found.residuals if row.group == group]
@@ -175,6 +175,7 @@ def report(found: Scores, explained: Mapping[str, str]) -> str:
     )
     kinds = grouped(found.residuals, by("engine", "quantity", "kind"))
     lines += section("By kind of architecture, all sets", table("engine, value, kind", kinds))
+    lines += section("Replayed peaks of torch's allocator, simulated without a card", replays)
     lines += section('Whether "fits" was right, at risk high', fit_lines(found.fits))
     lines += section("Ranges in serving", width_lines(found))
     lines += section("Ranges on strangers", stranger_lines(found.residuals))
