@@ -16,7 +16,7 @@ MAX_CARDS = 65_536
 MAX_LIST = 300
 MAX_COMPANIONS = 8
 METHODS = ("full", "lora", "qlora")
-CHECKPOINTING = ("none", "selective", "full")
+CHECKPOINTING = ("none", "selective", "full", "offloaded")
 SHARDING = ("none", "ddp", "zero-1", "zero-2", "zero-3", "fsdp", "fsdp-no-reshard")
 OFFLOAD = ("none", "optimizer", "all")
 

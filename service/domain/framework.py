@@ -36,9 +36,12 @@ class FrameworkProfile:
     accumulates_unsharded  gradients are summed before they are reduced over the ranks
     flat_adapters  FSDP1 flattens adapters together with the frozen weights of their block
     tables_apart  full training shards the tables as units of their own, gathered only when needed
+    gradient_buffers  gradients lie in buffers from the start on, and are reduced in them
+    selective  what selective checkpointing keeps: every second product, or all but the scores
     commits  commits between releases that this range describes
     compiled  copies of the logits where the loss is compiled with the model
     kernels  what else runs as a single kernel where a loss does, by the loss
+    in_place  whether these kernels write over what they are given
     spelling  how it writes blocks, where otherwise than transformers 5
     """
 
@@ -49,9 +52,12 @@ class FrameworkProfile:
     accumulates_unsharded: bool = False
     flat_adapters: bool = False
     tables_apart: bool = False
+    gradient_buffers: bool = False
+    selective: Literal["products", "attention"] = "products"
     commits: tuple[str, ...] = ()
     compiled: Mapping[str, LogitCopies] = field(default_factory=dict)
     kernels: Mapping[str, tuple[Fusible, ...]] = field(default_factory=dict)
+    in_place: bool = False
     spelling: Spelling = PLAIN
 
 

@@ -159,7 +159,7 @@ def sharding_buffer_bytes(run: TrainingRun, phase: Phase) -> int:
     Checked by:  Llama 3 8B, two tables of 525,336,576: 6 · 1,050,677,248 = 6.3e9 at the root.
     """
     if run.sharding == "ddp":
-        return gradient_bytes(run)
+        return 0 if run.framework_profile.gradient_buffers else gradient_bytes(run)
     if run.sharding in FSDP and (run.shards > 1 or run.offload == "all"):
         return _fsdp_bytes(run, phase)
     if is_deepspeed(run) and phase != "optimizer":

@@ -14,7 +14,7 @@ from service.domain.training_splits import DEFAULTS
 
 METHODS = ("full", "lora", "qlora")
 OFFLOADS = ("none", "optimizer", "all")
-CHECKPOINTING = ("none", "selective", "full")
+CHECKPOINTING = ("none", "selective", "full", "offloaded")
 SHARDINGS = ("none", "ddp", "zero-1", "zero-2", "fsdp-no-reshard", "fsdp", "zero-3")
 """Fastest first: less traffic between host, cards and recomputation."""
 OPEN_CHECKPOINTING = ("none", "full")

@@ -23,6 +23,7 @@ from service.domain.results import (
     Term,
     Value,
 )
+from service.domain.training_activations import checkpoint_host_bytes
 from service.domain.training_limits import training_limits
 from service.domain.training_logits import logit_widths
 from service.domain.training_phases import phases, steady
@@ -251,7 +252,9 @@ def training_estimate(
         phases=cards,
         assumptions=tuple(notes.found),
         warnings=training_cautions(run),
-        host_bytes=max(host_bytes(stage) for stage in stage_runs(run)) + companion_host_bytes(run),
+        host_bytes=max(host_bytes(stage) for stage in stage_runs(run))
+        + companion_host_bytes(run)
+        + checkpoint_host_bytes(run),
     )
 
 

@@ -14,6 +14,7 @@ from service.domain.plan_results import Option
 from service.domain.questions import TrainingRun
 from service.domain.requests import Pool
 from service.domain.results import Budget, TrainingLimits, TrainingSetup
+from service.domain.training_activations import checkpoint_host_bytes
 from service.domain.training_estimate import need_bytes, peak, phase_cards
 from service.domain.training_limits import training_limits
 from service.domain.training_search import Found, Space, TrainingSearch, memory_bytes
@@ -64,7 +65,7 @@ def training_option(search: TrainingSearch, one: Arrangement, *, grown: bool = F
         starts=starts(run, one),
         sharding=run.sharding,
         training=setup(run),
-        host_bytes=host_bytes(run) + companion_host_bytes(run),
+        host_bytes=host_bytes(run) + companion_host_bytes(run) + checkpoint_host_bytes(run),
         short_by_bytes=max(0, need - one.place.room_bytes),
         placement=placed(run, one),
         cost=cost(pool.gpu, cards, billed, search.costs),

@@ -50,7 +50,8 @@ def steady(run: TrainingRun) -> dict[str, int]:
 
 def kept_gradient_bytes(run: TrainingRun) -> int:
     """Gradients that already stand when a forward pass begins: those of accumulation. [B]"""
-    return gradients_on_card(run) if run.gradient_accumulation > 1 else 0
+    stands = run.gradient_accumulation > 1 or run.framework_profile.gradient_buffers
+    return gradients_on_card(run) if stands else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,8 +74,8 @@ def regime_widths(run: TrainingRun) -> RegimeWidths:
 
 
 def is_deepspeed(run: TrainingRun) -> bool:
-    """Whether states are divided by one of ZeRO's stages."""
-    return run.sharding.startswith("zero-")
+    """Whether states are divided by one of DeepSpeed's stages, not in a framework's buffers."""
+    return run.sharding.startswith("zero-") and not run.framework_profile.gradient_buffers
 
 
 @lru_cache(maxsize=2048)

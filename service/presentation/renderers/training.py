@@ -127,7 +127,7 @@ def fsdp_arguments(run: TrainingSetup) -> dict[str, Any]:
         "fsdp_auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
         "fsdp_reshard_after_forward": RESHARDS[run.sharding],
         "fsdp_offload_params": run.offload == "all",
-        "fsdp_activation_checkpointing": run.activation_checkpointing == "full",
+        "fsdp_activation_checkpointing": run.activation_checkpointing in {"full", "offloaded"},
         "fsdp_state_dict_type": "SHARDED_STATE_DICT",
         "fsdp_cpu_ram_efficient_loading": True,
     }
