@@ -45,8 +45,13 @@ class Bill:
 
 
 def cut(split: Split) -> Split:
-    """What of a split decides one rank's part of a tensor."""
-    return Split(tensor=split.tensor, expert=split.expert, expert_tensor=split.expert_tensor)
+    """What of a split decides one rank's part of a tensor: one object for all alike."""
+    return _cut(split.tensor, split.expert, split.expert_tensor)
+
+
+@lru_cache(maxsize=4096)
+def _cut(tensor: int, expert: int, expert_tensor: int) -> Split:
+    return Split(tensor=tensor, expert=expert, expert_tensor=expert_tensor)
 
 
 def bill_of(tensors: Tensors, split: Split) -> Bill:

@@ -214,18 +214,14 @@ class Parts:
     blocks   an encoder's first, then the decoder's
     back     behind the last block, logits apart
     around   kept once for all blocks
+    kept     at the end of the forward pass, logits apart
     """
 
     front: Part
     blocks: tuple[Part, ...]
     back: Part
     around: int
-
-    @property
-    def kept(self) -> int:
-        """Kept at the end of the forward pass, logits apart. [B]"""
-        blocks = sum(block.kept for block in self.blocks)
-        return self.front.kept + blocks + self.back.kept + self.around
+    kept: int
 
 
 def parts(run: TrainingRun) -> Parts:
@@ -234,15 +230,14 @@ def parts(run: TrainingRun) -> Parts:
     stacks = [(t.hidden_size, t.layer_kinds, t.layer_order) for t in text_encoders(run)]
     stacks.append((model.hidden_size, model.layer_kinds, model.layer_order))
     blocks: list[Part] = []
+    front, back = part(run, front_walk(model, regime)), part(run, back_walk(model, regime))
+    around = around_bytes(run, regime)
+    kept = front.kept + back.kept + around
     for hidden, kinds, order in stacks:
         each = [block_part(run, regime, kind, hidden) for kind in kinds]
         blocks.extend(each[index] for index in order)
-    return Parts(
-        front=part(run, front_walk(model, regime)),
-        blocks=tuple(blocks),
-        back=part(run, back_walk(model, regime)),
-        around=around_bytes(run, regime),
-    )
+        kept += sum(each[index].kept for index in order)
+    return Parts(front=front, blocks=tuple(blocks), back=back, around=around, kept=kept)
 
 
 def text_encoders(run: TrainingRun) -> tuple[Tower, ...]:

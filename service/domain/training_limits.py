@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 from service.domain.questions import TrainingRun
 from service.domain.results import TrainingLimits
@@ -17,28 +18,31 @@ Need = Callable[[int], int]
 def greatest(need: Need, room_bytes: int, top: int) -> int:
     """Greatest whole number up to `top` whose need fits, 0 where not even 1 does.
 
-    The need is a maximum of phases that each grow with the number, almost all of them as a line:
-    a chord between a fit and a miss meets the room near the answer, halving makes it sure.
+    The need is a maximum of phases that each grow evenly or faster: from a miss, its slope leads
+    down to another miss or to the answer. Halving makes it sure where rounding breaks that.
     """
-    low, need_low = 1, need(1)
-    if need_low > room_bytes:
+    need = cache(need)
+    if need(1) > room_bytes:
         return 0
-    high, need_high = top, need(top)
-    if need_high <= room_bytes:
+    if need(top) <= room_bytes:
         return top
-    by_chord = True
+    low, high = 1, top
     while high - low > 1:
-        chord = low + (room_bytes - need_low) * (high - low) // max(1, need_high - need_low)
-        middle = min(high - 1, max(low + 1, chord)) if by_chord else (low + high) // 2
-        found = need(middle)
-        by_chord = not by_chord
-        if found <= room_bytes:
-            low, need_low = middle, found
-            if need(min(high, middle + 1)) > room_bytes:
-                return middle
+        middle = min(high - 1, max(low + 1, down_the_slope(need, room_bytes, high)))
+        if need(middle) > room_bytes:
+            high = middle
+        elif need(middle + 1) > room_bytes:
+            return middle
         else:
-            high, need_high = middle, found
+            low, half = middle, (middle + high) // 2
+            low, high = (half, high) if need(half) <= room_bytes else (low, half)
     return low
+
+
+def down_the_slope(need: Need, room_bytes: int, miss: int) -> int:
+    """Where the need would fit if it fell from a miss as it does just before it."""
+    slope = max(1, need(miss) - need(miss - 1))
+    return miss + (room_bytes - need(miss)) // slope
 
 
 def training_limits(

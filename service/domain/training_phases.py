@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 from service.domain.architecture import counts
 from service.domain.questions import TrainingRun
@@ -16,7 +17,7 @@ from service.domain.sharding_buffers import (
     sharding_buffer_bytes,
 )
 from service.domain.tensors import elements
-from service.domain.training_activations import FP32_BYTES, Parts, parts, regime_of
+from service.domain.training_activations import FP32_BYTES, Part, Parts, parts, regime_of
 from service.domain.training_logits import logit_peak_bytes
 from service.domain.training_sharding import (
     FSDP,
@@ -95,14 +96,27 @@ def block_moments(run: TrainingRun, found: Parts) -> Moment:
     )
     done = width.fresh(found.back.gradient_bytes)
     lingering = lingering_adapter_bytes(run)
-    for block in reversed(found.blocks):
-        before -= block.kept
-        live = before + block.live + lingering
-        gradients = standing or done + width.fresh(block.so_far)
-        if live + gradients > best.total:
-            best = Moment(activations=live, gradients=gradients)
-        done += width.settled(block.gradient_bytes)
+    for block, count in in_rows(reversed(found.blocks)):
+        fresh, settled = width.fresh(block.so_far), width.settled(block.gradient_bytes)
+        for walked in (0, count - 1):
+            live = before - (walked + 1) * block.kept + block.live + lingering
+            gradients = standing or done + walked * settled + fresh
+            if live + gradients > best.total:
+                best = Moment(activations=live, gradients=gradients)
+        before -= count * block.kept
+        done += count * settled
     return best
+
+
+def in_rows(blocks: Iterable[Part]) -> Iterator[tuple[Part, int]]:
+    """Each row of blocks that are alike, and how many they are.
+
+    Along such a row memory falls by what blocks keep and rises by gradients, both evenly: one of
+    its ends is its largest moment.
+    """
+    for _, alike in groupby(blocks, key=id):
+        row = list(alike)
+        yield row[0], len(row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,7 +70,12 @@ REGIMES: dict[str, Callable[[Precision], RegimeWidths]] = {
 
 def regime_widths(run: TrainingRun) -> RegimeWidths:
     """Bytes a value in this run's regime."""
-    return REGIMES[run.regime](run.precision)
+    return _widths(run.regime, run.precision)
+
+
+@lru_cache(maxsize=64)
+def _widths(regime: str, precision: Precision) -> RegimeWidths:
+    return REGIMES[regime](precision)
 
 
 def is_deepspeed(run: TrainingRun) -> bool:

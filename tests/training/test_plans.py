@@ -5,6 +5,8 @@ from itertools import product
 import pytest
 from flask.testing import FlaskClient
 
+from service.domain.training_limits import greatest
+
 MODEL = "llama-3.1-8b"
 CARD = "a100-sxm4-40gb"
 CHOICES = {
@@ -115,3 +117,12 @@ def test_checkpointing_is_chosen_where_it_saves_cards_and_nothing_was_said(
     fixed = plan(client, choices, **work, activation_checkpointing="none")
     assert left_open["training"]["activation_checkpointing"] == "full"
     assert not fixed["recommendation"] or fixed["recommendation"]["cards"] > left_open["cards"]
+
+
+def test_limits_are_found_on_bends_and_curves() -> None:
+    # counted by hand: a flat start, a line, a curve; the last number whose need is 1000 or less
+    assert greatest(lambda x: max(900, 10 * x), 1000, 1 << 20) == 100
+    assert greatest(lambda x: x * x, 1000, 1 << 31) == 31
+    assert greatest(lambda x: 999 + x, 1000, 50) == 1
+    assert greatest(lambda x: 1000 + x, 1000, 50) == 0
+    assert greatest(lambda _: 7, 1000, 50) == 50
