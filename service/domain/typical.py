@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 
 from service.domain.architecture import Architecture, LayerKind
 from service.domain.feed_forward import DenseFeedForward
@@ -31,6 +32,7 @@ class Known:
     kv_width: int
 
 
+@lru_cache(maxsize=256)
 def typical(parameters: int, name: str, *, layers: int = 0, kv_width: int = 0) -> Architecture:
     """A Llama-like decoder of exactly so many parameters.
 
