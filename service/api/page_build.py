@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
-from service.domain.estimate import estimate
 from service.domain.plan_results import Option, Plan
 from service.domain.questions import Split
 from service.domain.requests import EstimateRequest, PlanRequest, Stock, TrainingWish
-from service.domain.results import Estimate, TrainingSetup
+from service.domain.results import TrainingSetup
+from service.domain.step import Step, step
 
 
-def training_run(request: PlanRequest, plan: Plan, stock: Stock) -> Estimate | None:
-    """The estimate of a plan's training run, with every phase; None for serving."""
+def training_step(request: PlanRequest, plan: Plan, stock: Stock) -> Step | None:
+    """The step of a plan's training run; None for serving."""
     option = plan.recommendation or plan.nearest_miss
     if option is None or option.training is None or not isinstance(request.workload, TrainingWish):
         return None
     wish = chosen_wish(request.workload, option.training, stock)
-    return estimate(run_request(request, wish, option, stock), stock)
+    return step(run_request(request, wish, option, stock), wish, stock)
 
 
 def chosen_wish(wish: TrainingWish, setup: TrainingSetup, stock: Stock) -> TrainingWish:

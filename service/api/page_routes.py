@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from service.api.answers import catalogs, tagged, versions
 from service.api.errors import CatalogMoved, answer_of
-from service.api.page_build import training_run
+from service.api.page_build import training_step
 from service.api.page_query import page_body
 from service.api.page_state import ASK, NotAPlan, State, page_state
 from service.api.plan_build import plan_request
@@ -46,6 +46,8 @@ REFUSALS = (
     HTTPException,
 )
 Flat = Mapping[str, str]
+MOST_OPTIONS = 5
+"""Further options, where the question does not say how many."""
 
 
 def page_answer(text: str, status: int = 200) -> Response:
@@ -62,7 +64,7 @@ def page_answer(text: str, status: int = 200) -> Response:
 def asked(flat: Flat) -> tuple[PlanRequest, Mapping[str, Any]]:
     """The plan that parameters ask for, and its body."""
     body = page_body(flat)
-    return plan_request(catalogs(), validated(PLAN, dict(body))), body
+    return plan_request(catalogs(), validated(PLAN, {"limit": MOST_OPTIONS, **body})), body
 
 
 def answered(flat: Flat) -> Results:
@@ -73,8 +75,8 @@ def answered(flat: Flat) -> Results:
     question = Question(
         host=request.host_url.rstrip("/"), flat=flat, body=body, versions=versions()
     )
-    run = training_run(wanted, found, stock)
-    return results(found, run, question, stock, catalogs().scores)
+    moments = training_step(wanted, found, stock)
+    return results(found, moments, question, stock, catalogs().scores)
 
 
 def refused(error: Exception) -> tuple[Trouble, int]:

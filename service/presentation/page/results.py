@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from service.domain.accuracy import Score
 from service.domain.plan_results import Advice, Option, Plan
 from service.domain.requests import Stock
-from service.domain.results import Estimate, Note
+from service.domain.results import Note
+from service.domain.step import Step
 from service.presentation.page.bars import Bar, Phases, memory_bar, phase_columns
 from service.presentation.page.confidence import Confidence, confidence
 from service.presentation.page.copies import Copy, Question, copies, query, systems
@@ -139,7 +140,7 @@ def shortfall(plan: Plan) -> Shortfall | None:
     )
 
 
-def reading_rows(run: Estimate | None) -> tuple[tuple[str, str], ...]:
+def reading_rows(run: Step | None) -> tuple[tuple[str, str], ...]:
     """What tools would show while training."""
     if run is None or run.readings is None:
         return ()
@@ -178,9 +179,9 @@ def scored_by(plan: Plan, flat: Mapping[str, str], stock: Stock) -> tuple[str, s
 
 
 def results(
-    plan: Plan, run: Estimate | None, question: Question, stock: Stock, scores: Iterable[Score]
+    plan: Plan, run: Step | None, question: Question, stock: Stock, scores: Iterable[Score]
 ) -> Results:
-    """The view of a plan; `run` is the estimate of its training run with all phases."""
+    """The view of a plan; `run` is the step of its training run."""
     option = plan.recommendation or plan.nearest_miss
     flat = question.flat
     return Results(
