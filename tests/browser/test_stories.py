@@ -119,6 +119,19 @@ def test_a_pasted_config_is_planned_and_stands_in_the_link(opened: Opened) -> No
     assert page.get_by_label("curl").input_value().count("-d ") == 1
 
 
+def test_models_are_offered_and_cards_narrowed_as_one_types(opened: Opened) -> None:
+    page = opened("/")
+    page.get_by_label("Name or size").focus()
+    offered = page.locator("#models option[value='qwen2.5-72b']")
+    expect(offered).to_be_attached()
+    page.get_by_text("More cards").click()
+    page.get_by_label("Narrow the list").fill("mi325")
+    expect(page.locator(".group .tick:visible")).to_have_count(1)
+    page.get_by_label("MI325X").check()
+    page.wait_for_url(lambda url: "mi325x" in url)
+    assert violations(page) == []
+
+
 def test_without_javascript_the_form_does_it_all(opened: Opened) -> None:
     page = opened("/", java_script_enabled=False, viewport=WIDE)
     assert page.get_by_role("slider").count() == 0
@@ -191,6 +204,7 @@ def test_paper_shows_the_answer_without_the_form(opened: Opened) -> None:
     page.emulate_media(media="print")
     expect(page.locator("#question")).to_be_hidden()
     expect(page.locator("svg.bar")).to_be_visible()
+    keep(page, "print")
 
 
 def test_the_reference_tries_a_call_out(opened: Opened) -> None:

@@ -66,7 +66,8 @@ WORDS: Mapping[str, Options] = {
     ),
     "method": (("full", "all weights"), ("lora", "LoRA"), ("qlora", "QLoRA")),
     "activation_checkpointing": (
-        ("", "none (the default)"),
+        ("", "none, or full where it saves cards"),
+        ("none", "none"),
         ("selective", "selective"),
         ("full", "full"),
     ),
