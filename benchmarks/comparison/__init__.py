@@ -1,0 +1,1 @@
+"""Card counts of this planner beside those of its peers."""
