@@ -16,6 +16,7 @@ from service.presentation.rendering import RENDERERS, Report, json_text
 
 JSON = "application/json"
 FITS = "X-Fits"
+CSV = "text/csv"
 
 
 def catalogs() -> Catalogs:
@@ -61,7 +62,8 @@ def rendered(report: Report) -> Response:
 
 def told(report: Report, kind: str) -> Response:
     """A report in a form; a header says whether it fits, for callers that read words or rows."""
-    answer = tagged(RENDERERS[kind](report), kind)
+    stated = {"header": "present"} if kind == CSV else {}
+    answer = tagged(RENDERERS[kind](report), kind, **stated)
     if report.fits is not None:
         answer.headers[FITS] = "true" if report.fits else "false"
     return answer
@@ -72,10 +74,14 @@ def json_answer(data: Mapping[str, Any]) -> Response:
     return tagged(json_text({**data, **versions()}), accepted([JSON]))
 
 
-def tagged(text: str, kind: str) -> Response:
+def tagged(content: str | bytes, kind: str, **parameters: str) -> Response:
     """An answer with its ETag, and 304 where the caller has it already."""
-    answer = Response(text, content_type=f"{kind}; charset=utf-8")
-    answer.set_etag(hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
+    raw = content.encode() if isinstance(content, str) else content
+    if isinstance(content, str):
+        parameters = {"charset": "utf-8", **parameters}
+    stated = "".join(f"; {name}={value}" for name, value in parameters.items())
+    answer = Response(raw, content_type=f"{kind}{stated}")
+    answer.set_etag(hashlib.blake2b(raw, digest_size=16).hexdigest())
     answer.headers["Vary"] = "Accept"
     answer.headers["Cache-Control"] = "private, max-age=60"
     if request.method in {"GET", "HEAD"}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask, Response, g
@@ -25,6 +26,26 @@ class CatalogMoved(Exception):
 
     def __init__(self, wanted: str, current: str) -> None:
         super().__init__(f"catalog_version {wanted[:80]!r} is not loaded; current is {current!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong with a request, in the words of RFC 9457."""
+
+    status: int
+    title: str
+    detail: str
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """The stable name of this sort of problem."""
+        return self.title.lower().replace(" ", "-")
+
+
+def answer(found: Problem) -> Response:
+    """One problem answer."""
+    return problem(found.status, found.title, found.detail, **found.more)
 
 
 def problem(status: int, title: str, detail: str, **more: Any) -> Response:
@@ -52,40 +73,31 @@ def pointers(messages: Any, path: str = "") -> Iterator[dict[str, str]]:
         yield {"pointer": path, "message": str(messages)}
 
 
-def on_validation(error: ValidationError) -> Response:
+def of_validation(error: ValidationError) -> Problem:
     """A body that breaks its schema."""
     found = list(pointers(error.messages))
     detail = "; ".join(f"{one['pointer'] or '/'}: {one['message']}" for one in found[:5])
-    return problem(UNPROCESSABLE, TITLES[UNPROCESSABLE], detail[:2000], errors=found[:100])
+    title, more = TITLES[UNPROCESSABLE], {"errors": found[:100]}
+    return Problem(status=UNPROCESSABLE, title=title, detail=detail[:2000], more=more)
 
 
-def on_invalid(error: InvalidRequest) -> Response:
+def of_invalid(error: InvalidRequest) -> Problem:
     """A field that cannot be honoured."""
     entry = {"pointer": "/" + error.field.replace(".", "/"), "message": error.message}
-    return problem(UNPROCESSABLE, TITLES[UNPROCESSABLE], str(error), errors=[entry])
+    title, more = TITLES[UNPROCESSABLE], {"errors": [entry]}
+    return Problem(status=UNPROCESSABLE, title=title, detail=str(error), more=more)
 
 
-def on_nothing(error: NothingToRender) -> Response:
-    """A plan to be rendered that fits nowhere: the request was right, and callers can tell."""
-    answer = on_invalid(error)
-    answer.headers["X-Fits"] = "false"
-    return answer
-
-
-def on_unknown(error: UnknownName) -> Response:
+def of_unknown(error: UnknownName) -> Problem:
     """A name that no catalog has."""
-    return problem(
-        NOT_FOUND,
-        f"Unknown {error.kind.replace('_', ' ')}",
-        str(error),
-        name=error.name,
-        nearest=list(error.nearest),
-    )
+    title = f"Unknown {error.kind.replace('_', ' ')}"
+    more = {"name": error.name, "nearest": list(error.nearest)}
+    return Problem(status=NOT_FOUND, title=title, detail=str(error), more=more)
 
 
-def on_moved(error: CatalogMoved) -> Response:
+def of_moved(error: CatalogMoved) -> Problem:
     """A pinned catalog that is gone."""
-    return problem(409, "Catalog version conflict", str(error))
+    return Problem(status=409, title="Catalog version conflict", detail=str(error))
 
 
 HUB_PROBLEMS: Mapping[type[HubFailure], tuple[int, str]] = {
@@ -95,38 +107,67 @@ HUB_PROBLEMS: Mapping[type[HubFailure], tuple[int, str]] = {
 }
 
 
-def on_hub(error: HubFailure) -> Response:
+def of_hub(error: HubFailure) -> Problem:
     """The Hub did not give what was asked; the client's own error goes to the log alone."""
     status, title = HUB_PROBLEMS[type(error)]
     LOG.warning("request %s: %s", g.get("request_id", ""), error, exc_info=error.__cause__)
-    return problem(status, title, str(error))
+    return Problem(status=status, title=title, detail=str(error))
+
+
+def of_http(error: HTTPException) -> Problem:
+    """Werkzeug's own errors."""
+    status = error.code or SERVER_ERROR
+    return Problem(status=status, title=error.name, detail=str(error.description or error.name))
+
+
+def of_crash(error: Exception) -> Problem:
+    """Anything else: logged with the request's id, nothing of the inside is shown."""
+    LOG.error("request %s failed", g.get("request_id", ""), exc_info=error)
+    detail = "the request could not be answered"
+    return Problem(status=SERVER_ERROR, title=TITLES[SERVER_ERROR], detail=detail)
+
+
+KINDS: Mapping[type[Exception], Callable[[Any], Problem]] = {
+    ValidationError: of_validation,
+    InvalidRequest: of_invalid,
+    UnknownName: of_unknown,
+    CatalogMoved: of_moved,
+    HubFailure: of_hub,
+    HTTPException: of_http,
+}
+
+
+def problem_of(error: Exception) -> Problem:
+    """What is wrong, for answers that carry it in a form of their own."""
+    kind = next((one for one in KINDS if isinstance(error, one)), None)
+    return KINDS[kind](error) if kind else of_crash(error)
 
 
 def on_http(error: HTTPException) -> Response:
     """Werkzeug's own errors, with their headers (Allow) kept."""
-    status = error.code or SERVER_ERROR
-    answer = problem(status, error.name, str(error.description or error.name))
+    said = answer(of_http(error))
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
-            answer.headers[name] = value
-    return answer
+            said.headers[name] = value
+    return said
 
 
-def on_crash(error: Exception) -> Response:
-    """Anything else: logged with the request's id, nothing of the inside is shown."""
-    LOG.error("request %s failed", g.get("request_id", ""), exc_info=error)
-    return problem(SERVER_ERROR, TITLES[SERVER_ERROR], "the request could not be answered")
+def on_any(error: Exception) -> Response:
+    """Every other error."""
+    return answer(problem_of(error))
+
+
+def on_nothing(error: NothingToRender) -> Response:
+    """A plan to be rendered that fits nowhere: the request was right, and callers can tell."""
+    said = answer(of_invalid(error))
+    said.headers["X-Fits"] = "false"
+    return said
 
 
 HANDLERS: Mapping[type[Exception], Callable[[Any], Response]] = {
-    ValidationError: on_validation,
-    InvalidRequest: on_invalid,
     NothingToRender: on_nothing,
-    UnknownName: on_unknown,
-    CatalogMoved: on_moved,
-    HubFailure: on_hub,
     HTTPException: on_http,
-    Exception: on_crash,
+    Exception: on_any,
 }
 
 

@@ -18,9 +18,10 @@ from service.domain.results import (
     Term,
     TrainingLimits,
 )
-from service.domain.units import GIB
 from service.presentation.estimate_words import estimate_words
 from service.presentation.rendering import Report
+from service.presentation.sheets.estimate_fields import TERM_COLUMNS, TERM_FIELDS
+from service.presentation.sheets.fields import Row
 
 
 def model_facts_view(model: ModelFacts) -> dict[str, Any]:
@@ -127,19 +128,11 @@ def estimate_view(result: Estimate) -> dict[str, Any]:
 
 def estimate_report(result: Estimate, versions: Mapping[str, str]) -> Report:
     """An estimate in data, words and rows."""
-    rows = tuple(
-        {
-            "term": term.name,
-            "expected_gib": round(term.amount.expected / GIB, 3),
-            **amount_view(term.amount),
-            "formula": term.formula,
-        }
-        for term in result.per_card.terms
-    )
     return Report(
         data={**estimate_view(result), **versions},
         summary=estimate_words(result),
-        rows=rows,
+        rows=tuple(Row(TERM_FIELDS.reads, term) for term in result.per_card.terms),
+        columns=TERM_COLUMNS,
         fits=result.judgement.fits if result.judgement else None,
         shown=(),
     )

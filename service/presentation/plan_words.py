@@ -13,31 +13,6 @@ from service.domain.results import Limits
 from service.domain.units import GIB
 from service.presentation.words import counted, gib, money, note_lines, room, span, term_lines
 
-PLAN_COLUMNS = (
-    "cards",
-    "gpu",
-    "nodes",
-    "billed_cards",
-    "precision",
-    "quantization",
-    "kv_cache_precision",
-    "tensor_parallel",
-    "pipeline_parallel",
-    "data_parallel",
-    "expert_parallel",
-    "sharding",
-    "required_gib",
-    "available_gib",
-    "headroom_percent",
-    "hourly_usd",
-    "monthly_usd",
-    "purchase_usd",
-    "power_watts",
-    "price_date",
-    "price_source",
-)
-"""Columns of a plan as CSV; new ones are only ever added at the end."""
-
 SHOWN_REASONS = 3
 UNDATED = "unknown"
 """What stands for the date of a price whose source names none."""
@@ -164,10 +139,20 @@ def reason(row: Rejection) -> str:
     return rest if combination.startswith(f"{row.cards} x ") and rest else row.message
 
 
+def headline(plan: Plan) -> str:
+    """The answer in one line."""
+    best, missed, name = plan.recommendation, plan.nearest_miss, plan.model.name
+    if best is not None:
+        return f"{name}: {named(best)}."
+    if missed is not None:
+        return f"{name}: nothing fits; the nearest is short by {gib(missed.short_by_bytes)} a card."
+    return f"{name}: nothing in the allowed choices can run it."
+
+
 def fitting(plan: Plan, best: Option) -> tuple[str, ...]:
     """A plan that fits, its answer first."""
     return (
-        f"{plan.model.name}: {named(best)}.",
+        headline(plan),
         *training_words(best),
         *place_lines(best),
         *need_lines(best),
@@ -197,14 +182,12 @@ def remedies(missed: Option) -> Iterator[str]:
 
 def missing(plan: Plan) -> tuple[str, ...]:
     """A plan that found nothing: the nearest miss, by how much, and what would help."""
-    missed, name = plan.nearest_miss, plan.model.name
+    missed = plan.nearest_miss
     notes = note_lines(plan.assumptions, plan.warnings)
     if missed is not None:
-        short = gib(missed.short_by_bytes)
-        first = f"{name}: nothing fits; the nearest is short by {short} a card."
         near = f"Nearest: {named(missed)}."
         return (
-            first,
+            headline(plan),
             near,
             *training_words(missed),
             *need_lines(missed),
@@ -213,38 +196,13 @@ def missing(plan: Plan) -> tuple[str, ...]:
         )
     why = dict.fromkeys(row.message for row in plan.rejected)
     reasons = (f"Because: {message}." for message in list(why)[:SHOWN_REASONS])
-    return (f"{name}: nothing in the allowed choices can run it.", *reasons, *notes)
+    return (headline(plan), *reasons, *notes)
 
 
 def plan_words(plan: Plan) -> tuple[str, ...]:
     """A plan in lines, the answer in the first."""
     best = plan.recommendation
     return missing(plan) if best is None else fitting(plan, best)
-
-
-def plan_rows(plan: Plan) -> tuple[Mapping[str, Any], ...]:
-    """The recommendation and the alternatives, a row each."""
-    best = (plan.recommendation,) if plan.recommendation else ()
-    return tuple(plan_row(option) for option in (*best, *plan.alternatives))
-
-
-def plan_row(option: Option) -> dict[str, Any]:
-    """An option as a spreadsheet takes it."""
-    found, card = option.cost, option.card
-    rental = found.rental if found else None
-    row = {name: getattr(option, name, None) for name in PLAN_COLUMNS}
-    return row | {
-        "gpu": option.gpu.id,
-        "billed_cards": found.billed_cards if found else None,
-        "required_gib": round(option.per_card.amount.expected / GIB, 3),
-        "available_gib": round(card.budget_bytes / GIB, 3),
-        "headroom_percent": round(100 * option.headroom_bytes / card.memory_bytes, 1),
-        "hourly_usd": money(found.hourly_usd if found else option.hourly_usd),
-        "monthly_usd": money(found.monthly_usd) if found else None,
-        "purchase_usd": money(found.purchase_usd) if found else None,
-        "price_date": (rental.date or UNDATED) if rental else None,
-        "price_source": rental.source if rental else None,
-    }
 
 
 def alternative_rows(plan: Plan) -> tuple[Mapping[str, Any], ...]:

@@ -17,8 +17,10 @@ from service.presentation.estimates import (
     model_facts_view,
     per_card_view,
 )
-from service.presentation.plan_words import PLAN_COLUMNS, alternative_rows, plan_rows, plan_words
+from service.presentation.plan_words import alternative_rows, plan_words
 from service.presentation.rendering import Report
+from service.presentation.sheets.fields import Row
+from service.presentation.sheets.plan_fields import PLAN_COLUMNS, PLAN_FIELDS, plan_lines
 from service.presentation.words import money
 
 
@@ -134,7 +136,7 @@ def plan_report(plan: Plan, versions: Mapping[str, str]) -> Report:
     return Report(
         data={**plan_view(plan), **versions},
         summary=plan_words(plan),
-        rows=plan_rows(plan),
+        rows=tuple(Row(PLAN_FIELDS.reads, line) for line in plan_lines(plan)),
         columns=PLAN_COLUMNS,
         shown=alternative_rows(plan),
         fits=plan.recommendation is not None,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from typing import Any
 
 import orjson
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+from service.presentation.sheets.delimited import delimited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,22 +44,15 @@ def as_yaml(report: Report) -> str:
     return json.dumps(report.data, indent=2, allow_nan=False) + "\n"
 
 
-def neutral(value: Any) -> Any:
-    """Text that a spreadsheet will not take for a formula; numbers as they are."""
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return "'" + value
-    return "" if value is None else value
+def csv_columns(report: Report) -> tuple[str, ...]:
+    """The columns that a report promises, else those of its rows."""
+    return report.columns or (tuple(report.rows[0]) if report.rows else ("status",))
 
 
 def as_csv(report: Report) -> str:
     """The rows, RFC 4180."""
-    out = io.StringIO()
-    columns = report.columns or (tuple(report.rows[0]) if report.rows else ("status",))
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(columns)
-    for row in report.rows:
-        writer.writerow([neutral(row.get(column)) for column in columns])
-    return out.getvalue()
+    columns = csv_columns(report)
+    return delimited(columns, ([row.get(name) for name in columns] for row in report.rows))
 
 
 def table(report: Report) -> list[list[str]]:

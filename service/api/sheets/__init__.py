@@ -1,0 +1,1 @@
+"""Spreadsheets: single cells, tables by suffix, batches of rows, and ready files."""
