@@ -18,6 +18,7 @@ from service.api.body import MAX_HEADER_BODY_BYTES
 from service.api.build import Catalogs
 from service.api.chat import routes as chat_routes
 from service.api.chat.settings import chat_settings
+from service.api.sheets import ready
 from service.api.sheets import routes as sheets
 from service.catalog.accuracy import load_scores
 from service.catalog.engines import load_engines, load_frameworks
@@ -164,4 +165,5 @@ def create_app(hub: Hub | None = None) -> Flask:
     app.register_blueprint(page_routes.BLUEPRINT)
     app.register_blueprint(docs_routes.BLUEPRINT)
     app.register_blueprint(sheets.BLUEPRINT)
+    app.register_blueprint(ready.BLUEPRINT)
     return app

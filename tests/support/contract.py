@@ -45,8 +45,8 @@ def operations() -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def contract_path(rule: str) -> str:
-    """A Flask rule as the contract writes it."""
-    return re.sub(r"<[^>]+>", "{id}", rule)
+    """A Flask rule as the contract writes it; entries of catalogs are named by their id."""
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule).replace("{name}", "{id}")
 
 
 @cache
