@@ -14,8 +14,6 @@ from service.domain.units import GIB
 from service.presentation.words import counted, gib, money, note_lines, room, span, term_lines
 
 SHOWN_REASONS = 3
-UNDATED = "unknown"
-"""What stands for the date of a price whose source names none."""
 DEGREES = (
     ("tensor_parallel", "tensor-parallel rank", "tensor-parallel ranks"),
     ("pipeline_parallel", "pipeline stage", "pipeline stages"),

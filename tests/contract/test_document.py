@@ -8,8 +8,19 @@ from service.api.catalog_routes import TESTS
 from service.api.filters import ENGINES, GPUS, MODELS, OPTIMIZERS, QUANTIZATIONS
 from service.api.flat import ALIASES, ESTIMATE_PLACES, PLAN_PLACES
 from service.api.rendering import RENDER
+from service.api.sheets.parameters import DECIMALS, FLAGS, ON_ERROR, SEPARATORS
+from service.api.sheets.questions import QUESTIONS
+from service.api.sheets.routes import SCALAR_OPTIONS
 from service.presentation.renderers.table import SYSTEMS
+from service.presentation.sheets.fields import UNITS
+from service.presentation.sheets.forms import FORMS, TEXT_OPTIONS
+from service.presentation.sheets.ready.files import READY
 from tests.support.contract import DOCUMENT, ROOT, contract_path, operations, resolved
+
+ONLY_OF_ESTIMATES = {
+    *(set(ESTIMATE_PLACES) - set(PLAN_PLACES)),
+    *(short for short, name in ALIASES.items() if name in set(ESTIMATE_PLACES) - set(PLAN_PLACES)),
+}
 
 
 def query_parameters(path: str) -> set[str]:
@@ -36,17 +47,51 @@ def test_every_route_is_in_the_contract_and_the_other_way_round(app: Flask) -> N
 
 
 @pytest.mark.parametrize(
-    ("path", "places"), [("/v1/estimates", ESTIMATE_PLACES), ("/v1/plans", PLAN_PLACES)]
+    ("path", "places"),
+    [
+        ("/v1/estimates", ESTIMATE_PLACES),
+        ("/v1/estimates.{form}", ESTIMATE_PLACES),
+        ("/v1/plans", PLAN_PLACES),
+        ("/v1/plans.{form}", PLAN_PLACES),
+        ("/v1/scalar/{field}", PLAN_PLACES),
+    ],
 )
 def test_every_query_parameter_is_in_the_contract(path: str, places: dict[str, object]) -> None:
     short = {alias for alias, name in ALIASES.items() if name in places}
-    rendering = {RENDER} if path == "/v1/plans" else set()
-    assert query_parameters(path) == set(places) | short | rendering
+    assert query_parameters(path) == set(places) | short
 
 
 def test_every_system_is_in_the_contract() -> None:
     promised = resolved({"$ref": "#/components/parameters/render"})["schema"]["enum"]
     assert promised == list(SYSTEMS)
+
+
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        ("/v1/estimates.{form}", TEXT_OPTIONS),
+        ("/v1/estimates/batch", TEXT_OPTIONS),
+        ("/v1/plans", {RENDER}),
+        ("/v1/plans.{form}", TEXT_OPTIONS),
+        ("/v1/plans/batch", TEXT_OPTIONS),
+        ("/v1/scalar/{field}", SCALAR_OPTIONS | ONLY_OF_ESTIMATES),
+    ],
+)
+def test_every_parameter_of_a_form_is_in_the_contract(path: str, options: set[str]) -> None:
+    listed = [resolved(entry) for entry in DOCUMENT["paths"][path]["parameters"]]
+    assert {entry["name"] for entry in listed if entry["in"] == "query"} == options
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("form", FORMS), ("sep", SEPARATORS), ("decimal", DECIMALS), ("header", FLAGS), ("bom", FLAGS),
+     ("unit", UNITS), ("on_error", ON_ERROR), ("of", QUESTIONS), ("file", READY)],
+)  # fmt: skip
+def test_the_words_of_a_parameter_are_those_of_the_contract(
+    name: str, known: dict[str, object]
+) -> None:
+    entry = DOCUMENT["components"]["parameters"][name]
+    assert set(entry["schema"]["enum"]) == set(known)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
 from service.app import create_app
+from service.presentation.sheets.forms import XLSX
 from tests.support.contract import DOCUMENT
 
+schemathesis.serializer.alias(XLSX, "application/octet-stream")
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 SCHEMA.app = create_app()
 CHECKS = [
@@ -21,6 +23,12 @@ CHECKS = [
     checks.negative_data_rejection,
     checks.unsupported_method,
 ]
+REFUSED = checks.negative_data_rejection
+FORGIVING = {
+    "/v1/plans.{form}", "/v1/estimates.{form}", "/v1/scalar/{field}",
+    "/v1/plans/batch", "/v1/estimates/batch",
+}  # fmt: skip
+"""Where an empty cell is not given, a row keeps its error, and a cell may ask for it as text."""
 
 
 @seed(20_261_124)
@@ -32,4 +40,5 @@ CHECKS = [
 )
 @SCHEMA.parametrize()
 def test_no_request_leaves_the_contract(case: Any) -> None:
-    case.call_and_validate(checks=CHECKS)
+    checked = [one for one in CHECKS if case.path not in FORGIVING or one is not REFUSED]
+    case.call_and_validate(checks=checked)

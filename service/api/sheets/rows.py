@@ -49,14 +49,14 @@ def parameter(heading: str, question: Question) -> str | None:
 
 def hints(header: tuple[str, ...], question: Question) -> tuple[str, ...]:
     """Columns that are kept as the caller's own but look like a parameter, or change nothing."""
-    found = []
+    found, names = [], [*known_names(question.places), *HEADINGS]
     for heading in header:
         name = parameter(heading, question)
         plain = SPACES.sub("_", heading.strip().lower())
         if name in question.brief:
             found.append(f"the column {heading!r} changes nothing in a batch")
         elif name is None:
-            near = get_close_matches(plain, known_names(question.places), n=1, cutoff=CLOSE)
+            near = get_close_matches(plain, names, n=1, cutoff=CLOSE)
             if near:
                 found.append(f"the column {heading!r} is kept as yours; did you mean {near[0]}?")
     return tuple(found)
@@ -106,13 +106,24 @@ def answer(
         return Answer(
             status=OK if question.fits(result) else MISSED,
             cells=tuple(question.cells(result, columns)),
-            warnings="; ".join(said) or None,
+            warnings=said_in_one(said),
         )
     except Exception as error:  # ruff: ignore[blind-except] - a row must not take the others with it; the cause is logged
         found = problem_of(error)
-        return failed(found.kind, reason(found), columns)
+        return failed(found.kind, reason(found), columns, cautions)
 
 
-def failed(kind: str, why: str, columns: tuple[str, ...]) -> Answer:
+def failed(kind: str, why: str, columns: tuple[str, ...], cautions: tuple[str, ...] = ()) -> Answer:
     """A row that could not be answered."""
-    return Answer(status=FAILED, error_type=kind, error=why, cells=(None,) * len(columns))
+    return Answer(
+        status=FAILED,
+        error_type=kind,
+        error=why,
+        warnings=said_in_one(cautions),
+        cells=(None,) * len(columns),
+    )
+
+
+def said_in_one(cautions: tuple[str, ...]) -> str | None:
+    """Warnings in one cell."""
+    return "; ".join(cautions) or None

@@ -58,6 +58,9 @@ PLAN_COLUMNS = (
 )
 """Columns of a plan as CSV; new ones are only ever added at the end."""
 
+UNDATED = "unknown"
+"""What stands for the date of a price whose source names none."""
+
 ROW_COLUMNS = ("fits", *PLAN_COLUMNS, "short_by_gib", "summary")
 """Columns of a plan that is one row among others."""
 
@@ -143,6 +146,11 @@ def of_price(
     return of_option(field)
 
 
+def dated(price: Price) -> str:
+    """When a price was seen."""
+    return price.date or UNDATED
+
+
 def plain(name: str) -> Read[PlanLine]:
     """A field that the option has by this name."""
     return of_option(lambda option: getattr(option, name))
@@ -180,10 +188,10 @@ READS: Mapping[str, Read[PlanLine]] = {
     "energy_usd_per_month": of_cost(lambda cost: money(cost.energy_usd_per_month)),
     "break_even_months": of_cost(lambda cost: money(cost.break_even_months)),
     "unit_hourly_usd": of_price(lambda gpu: gpu.rental, lambda price: money(price.usd)),
-    "price_date": of_price(lambda gpu: gpu.rental, lambda price: price.date),
+    "price_date": of_price(lambda gpu: gpu.rental, dated),
     "price_source": of_price(lambda gpu: gpu.rental, lambda price: price.source),
     "unit_purchase_usd": of_price(lambda gpu: gpu.purchase, lambda price: money(price.usd)),
-    "purchase_price_date": of_price(lambda gpu: gpu.purchase, lambda price: price.date),
+    "purchase_price_date": of_price(lambda gpu: gpu.purchase, dated),
     "purchase_price_source": of_price(lambda gpu: gpu.purchase, lambda price: price.source),
     "tokens_per_second_per_user": of_speed(
         lambda speed: round(speed.tokens_per_second_per_user, 2)
