@@ -11,9 +11,11 @@ from service.domain.plan_results import Plan
 from service.domain.results import Estimate
 from service.presentation.chat.reply import Reply
 from service.presentation.estimates import estimate_report
-from service.presentation.plan_words import PLAN_COLUMNS, plan_row, plan_words
+from service.presentation.plan_words import plan_words
 from service.presentation.plans import plan_report
 from service.presentation.rendering import Report
+from service.presentation.sheets.fields import Row
+from service.presentation.sheets.plan_fields import PLAN_COLUMNS, PLAN_FIELDS, best_line
 from service.presentation.words import money
 
 View = Mapping[str, Any]
@@ -63,10 +65,10 @@ def comparison_asked(
     reply: Reply, sides: Sequence[tuple[str, Read, Plan]], versions: View
 ) -> Report:
     """Several plans, one row each."""
-    options = [(label, plan.recommendation) for label, _, plan in sides]
+    cells = [Row(PLAN_FIELDS.reads, best_line(plan)) for _, _, plan in sides]
     rows = [
-        {"side": label, **(plan_row(option) if option else dict.fromkeys(PLAN_COLUMNS))}
-        for label, option in options
+        {"side": label, **{name: row[name] for name in PLAN_COLUMNS}}
+        for (label, _, _), row in zip(sides, cells, strict=True)
     ]
     data = [
         {"label": label, "reading": read.view, "plan": plan_report(plan, versions).data}

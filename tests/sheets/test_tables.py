@@ -112,7 +112,8 @@ def test_what_a_purchase_needs_is_in_the_columns(client: FlaskClient) -> None:
     billed, unit = int(row["billed_cards"]), float(row["unit_purchase_usd"])
     assert float(row["purchase_usd"]) == pytest.approx(billed * unit)
     assert int(row["servers"]) * int(row["cards_per_server"]) == billed
-    assert float(row["hourly_usd"]) == pytest.approx(billed * float(row["unit_hourly_usd"]))
+    rent = int(row["cards"]) * float(row["unit_hourly_usd"])
+    assert float(row["hourly_usd"]) == pytest.approx(rent)
     assert all(row[name] for name in ("monthly_usd", "power_watts", "purchase_price_source"))
 
 

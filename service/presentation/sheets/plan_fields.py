@@ -108,14 +108,14 @@ def missing_bytes(line: PlanLine) -> int | None:
 
 
 def servers(option: Option) -> int:
-    """Whole servers that hold the cards that are paid for."""
+    """Whole servers that hold the cards that have to be bought."""
     per_server = option.gpu.cards_per_node or option.cards_per_node or 1
     billed = option.cost.billed_cards if option.cost else option.cards
     return max(option.nodes, ceil_div(billed, per_server))
 
 
 def hourly(option: Option) -> Cell:
-    """Rent of an hour of all cards that are paid for."""
+    """Rent of an hour of all cards."""
     return money(option.cost.hourly_usd if option.cost else option.hourly_usd)
 
 
