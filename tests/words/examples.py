@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 FENCE = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TRIMMED = "…"
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,8 @@ def example(document: str, text: str) -> Example:
             headers[name.strip()] = value.strip()
         elif word in {"-d", "--data"}:
             body = next(words)
+        elif word == "--data-binary":
+            body = (ROOT / next(words).removeprefix("@")).read_text(encoding="utf-8")
         elif word not in {"-s", "-sS"}:
             assert word.startswith("http"), f"{document}: {word}"
             url = word

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 from marshmallow import ValidationError
 
-from service.api.answers import tagged
+from service.api.answers import FITS, tagged
 from service.api.errors import KINDS, problem_of
 from service.api.sheets.batch import batch
 from service.api.sheets.parameters import (
@@ -50,6 +50,8 @@ def table(question: Question, suffix: str) -> Response:
     content = form.render(report, wanted.columns, wanted.dialect)
     heading = "present" if wanted.dialect.header else "absent"
     answer = tagged(content, form.media, **({"header": heading} if suffix == "csv" else {}))
+    if report.fits is not None:
+        answer.headers[FITS] = "true" if report.fits else "false"
     placed = "attachment" if form.attached else "inline"
     answer.headers["Content-Disposition"] = f'{placed}; filename="{question.name}.{suffix}"'
     return answer
