@@ -13,6 +13,7 @@ from typing import NoReturn
 from service.app import ROOT
 from service.catalog.errors import CatalogError
 from service.catalog.lint import faults
+from service.cli.batch import Stopped, WrongFile, batch
 from service.cli.client import Answer, Door, InProcess, OverHttp, Question, Unreachable
 from service.cli.options import FORMATS, parameters, parser
 
@@ -108,10 +109,24 @@ def check(given: Namespace) -> int:
     return WRONG if found else FITS
 
 
+def batched(given: Namespace) -> int:
+    """A file's rows; the worst of them decides the exit code."""
+    try:
+        states = set(batch(door(given), given))
+    except WrongFile as error:
+        return wrong(str(error))
+    except Stopped as error:
+        return shown(error.answer)
+    if "error" in states:
+        return WRONG
+    return NOTHING_FITS if "does-not-fit" in states else FITS
+
+
 COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "plan": ask_question,
     "estimate": ask_question,
     "ask": ask_line,
+    "batch": batched,
     "serve": serve,
     "check": check,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.api.flat import ALIASES, ESTIMATE_PLACES, PLAN_PLACES, Place, flag
@@ -36,6 +36,11 @@ def parser() -> argparse.ArgumentParser:
     asking = command(commands, "ask", "a question in free words")
     asking.add_argument("line", nargs="+", metavar="WORD")
     output(asking)
+    batching = command(commands, "batch", "every row of a CSV file, in the same order")
+    batching.add_argument("file", metavar="FILE", help="- reads standard input")
+    batching.add_argument("--of", choices=("plans", "estimates"), default="plans")
+    batching.add_argument("--output", metavar="FILE", help="in place of standard output")
+    output(batching, ("csv", "json"))
     serving = command(commands, "serve", "start the service")
     serving.add_argument("--host", default="127.0.0.1")
     serving.add_argument("--port", type=int, default=8000)
@@ -82,10 +87,10 @@ def spellings(parameter: str) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name in (parameter, *short)]
 
 
-def output(found: argparse.ArgumentParser) -> None:
+def output(found: argparse.ArgumentParser, forms: Sequence[str] = tuple(FORMATS)) -> None:
     """Where the answer is from, and its form."""
     found.add_argument("--url", metavar="URL", help="ask this service; without it, in process")
-    found.add_argument("--format", choices=tuple(FORMATS), default="text")
+    found.add_argument("--format", choices=forms, default=forms[0])
 
 
 def parameters(given: argparse.Namespace) -> dict[str, str]:

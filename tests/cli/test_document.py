@@ -27,10 +27,23 @@ def examples() -> list[tuple[str, tuple[str, ...], int]]:
     return found
 
 
+def rows_file() -> str:
+    """The file that the document shows."""
+    blocks = FENCE.findall(DOCUMENT.read_text(encoding="utf-8"))
+    return next(block for block in blocks if block.startswith("team,model"))
+
+
 @pytest.mark.parametrize(("words", "printed", "code"), examples())
 def test_a_command_prints_what_the_document_says(
-    run: Run, words: str, printed: tuple[str, ...], code: int
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    printed: tuple[str, ...],
+    code: int,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text(rows_file(), encoding="utf-8")
     ended, out, err = run(*shlex.split(words))
     assert ended == code
     assert first_wrong_line(printed, out + err) is None
@@ -38,4 +51,4 @@ def test_a_command_prints_what_the_document_says(
 
 def test_the_document_shows_every_command() -> None:
     shown = {words.split()[0] for words, _, _ in examples()}
-    assert shown == {"plan", "estimate", "ask", "check"}
+    assert shown == {"plan", "estimate", "ask", "batch", "check"}
