@@ -24,6 +24,6 @@ control_socket_disable = True
 timeout = 30
 graceful_timeout = 20
 keepalive = 30
-limit_request_line = 4094
+limit_request_line = 8190  # a link of the page may hold a config.json
 limit_request_fields = 64
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")

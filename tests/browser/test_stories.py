@@ -199,6 +199,18 @@ def test_an_answer_that_is_overtaken_is_dropped(opened: Opened) -> None:
     assert held[0].request.failure == "net::ERR_ABORTED"
 
 
+def test_a_failure_on_the_way_is_said_and_the_last_answer_stays(opened: Opened) -> None:
+    page = opened("/")
+    shown = page.locator("#answer").inner_text()
+    page.route("**/page/results?*", lambda route: route.fulfill(status=413, body="no"))
+    page.get_by_label("Users at once", exact=True).fill("3")
+    expect(page.locator(".failure")).to_contain_text("the service answered 413")
+    page.get_by_text("Paste a config.json").click()
+    page.get_by_label("The model's config.json").fill('["' + "x" * 9000 + '"]')
+    expect(page.get_by_role("status")).to_contain_text("POST the config")
+    expect(page.locator("#answer")).to_have_text(shown)
+
+
 def test_paper_shows_the_answer_without_the_form(opened: Opened) -> None:
     page = opened("/")
     page.emulate_media(media="print")

@@ -5,6 +5,7 @@ const status = document.getElementById("status");
 const PAUSE = {slide: 20, type: 250, grow: 150};
 let asking = new AbortController();
 let growing = new AbortController();
+const LONGEST = 8000;
 const hints = new Map();
 let waiting = 0;
 const sliders = [...form.querySelectorAll("[type=range]")];
@@ -38,15 +39,29 @@ function soon(pause) {
   waiting = setTimeout(ask, pause);
 }
 
+// A failure of the way, not an answer: said above the last answer, and aloud.
+function fail(text) {
+  results.querySelector(".failure")?.remove();
+  const said = document.createElement("p");
+  said.className = "failure trouble";
+  said.textContent = text;
+  results.prepend(said);
+  status.textContent = text;
+}
+
 async function ask() {
   asking.abort();
+  if (question().length > LONGEST) {
+    fail("The question is too long for a link. POST the config to /v1/plans instead.");
+    return;
+  }
   asking = new AbortController();
   results.setAttribute("aria-busy", "true");
   try {
     show(await html(`/page/results?${question()}`, asking.signal));
   } catch (error) {
     if (error.name === "AbortError") return;
-    status.textContent = `No answer: ${error.message}. The last one still stands.`;
+    fail(`No answer: ${error.message}. The last one still stands.`);
   }
   results.removeAttribute("aria-busy");
 }
