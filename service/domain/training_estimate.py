@@ -129,5 +129,13 @@ def training_cautions(run: TrainingRun) -> tuple[Caution, ...]:
                 message="only the size is known: activations follow a typical shape",
             )
         )
+    if any(tower.modality != "text" for tower in run.model.towers):
+        found.append(
+            Caution(
+                code="towers-without-inputs",
+                message="towers of images and sound are held and trained, but a training request "
+                "says nothing of their inputs: what they keep for backward is not counted",
+            )
+        )
     found.extend(Caution(code="model-note", message=note) for note in run.model.notes)
     return tuple(found)

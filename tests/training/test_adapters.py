@@ -96,3 +96,50 @@ def test_llama_cpp_formats_cannot_carry_a_gradient(client: FlaskClient) -> None:
     answer = client.post("/v1/estimates", json=body)
     assert answer.status_code == 422
     assert answer.json["errors"][0]["pointer"] == "/quantization"
+
+
+@pytest.mark.parametrize(
+    ("layers", "tokens", "checkpointing", "peak"),
+    [
+        (2, 1024, "none", 812_356_608),
+        (2, 2048, "full", 1_004_450_816),
+        (4, 2048, "none", 1_926_967_296),
+        (4, 2048, "full", 1_082_423_296),
+    ],
+)
+def test_decomposed_adapters_keep_what_the_allocator_replays(
+    client: FlaskClient, layers: int, tokens: int, checkpointing: str, peak: int
+) -> None:
+    # allocator replay: transformers 5.23.0, torch 2.13.0, peft 0.21, use_dora=True, rank 16
+    config = {
+        "model_type": "llama",
+        "architectures": ["LlamaForCausalLM"],
+        "hidden_size": 1024,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 4,
+        "intermediate_size": 4096,
+        "vocab_size": 32000,
+        "max_position_embeddings": 4096,
+        "tie_word_embeddings": False,
+    }
+    workload = {
+        "kind": "training",
+        "method": "lora",
+        "optimizer": "adamw-fused",
+        "sequence_tokens": tokens,
+        "activation_checkpointing": checkpointing,
+        "lora": {"rank": 16, "dora": True},
+    }
+    body = {"model": {"config": config}, "precision": "bfloat16", "workload": workload}
+    found = client.post("/v1/estimates", json=body).json["readings"]["allocated_bytes"]
+    assert found == pytest.approx(peak, rel=0.01)
+
+
+def test_towers_whose_inputs_are_not_named_are_said_to_be_left_out(client: FlaskClient) -> None:
+    body = {"model": "qwen2.5-vl-7b-instruct", "workload": {"kind": "training"}}
+    codes = {found["code"] for found in client.post("/v1/estimates", json=body).json["warnings"]}
+    assert "towers-without-inputs" in codes
+    body["model"] = "llama-3.1-8b"
+    codes = {found["code"] for found in client.post("/v1/estimates", json=body).json["warnings"]}
+    assert "towers-without-inputs" not in codes

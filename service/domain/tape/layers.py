@@ -85,9 +85,22 @@ class Layers:
         first = self.weight(inputs * rank, adapters.width, trained=True)
         second = self.weight(rank * features, adapters.width, trained=True)
         low = self.product(x, first, rank)
-        update = self.tape.pointwise(self.product(low, second, features))
-        total = self.tape.add(y, update)
+        update = self.product(low, second, features)
+        if adapters.decomposed:
+            return self.tape.cast(self._decomposed(y, update, adapters), y.width)
+        total = self.tape.add(y, self.tape.pointwise(update))
         return self.tape.cast(total, y.width)
+
+    def _decomposed(self, y: Value, update: Value, adapters: Adapters) -> Value:
+        """Sum (m/n - 1)·y + (m/n)·B·A·x: a trained magnitude keeps both products.
+
+        Source: peft 0.21 `tuners/lora/dora.py`, DoraLinearLayer.forward; allocator replay: 4 bytes
+        more a token for each output feature of an adapted layer.
+        """
+        features = y.elements.token
+        scale = self.weight(features, adapters.width, trained=True)
+        kept = self.tape.multiply(y, scale)
+        return self.tape.add(kept, self.tape.pointwise(self.tape.multiply(update, scale)))
 
     def norm(self, x: Value, form: NormForm, weighted: bool = True, heads: int = 1) -> Value:
         """A normalisation of `heads` parts of a token."""
