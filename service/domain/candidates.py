@@ -28,6 +28,7 @@ from service.domain.rules import (
     hardware_class,
     kernel_support,
     on_card,
+    sparse_cache,
 )
 
 QUALITY_RANKS = {"none": 0, "minimal": 2, "low": 4, "medium": 6, "high": 8}
@@ -151,10 +152,12 @@ def useful_quantizations(
 
 
 def caches(
-    request: PlanRequest, wish: ServingWish, precision: Precision, stock: Stock
+    request: PlanRequest, wish: ServingWish, gpu: Gpu, precision: Precision, stock: Stock
 ) -> tuple[CachePrecision, ...]:
     """Cache types that the request allows; the rule of `auto` where it names none."""
-    automatic = default_cache(precision, stock)
+    profile = wish.engine.profile(wish.engine_version)
+    fixed = sparse_cache(wish.engine, profile, gpu, request.model.architecture)
+    automatic = stock.caches[fixed] if fixed else default_cache(precision, stock)
     if request.choices.caches is not None:
         named = (cache or automatic for cache in request.choices.caches)
         return tuple({cache.id: cache for cache in named}.values())
@@ -248,7 +251,7 @@ def runnable_formats(
         return (), tuple(Refusal(quantization=q.id, reason=reason) for q in wanted)
     formats: list[Format] = []
     refusals: list[Refusal] = []
-    kinds = caches(request, wish, usable, stock)
+    kinds = caches(request, wish, gpu, usable, stock)
     profile = wish.engine.profile(wish.engine_version)
     for quantization in wanted:
         supports = [kernel_support(wish.engine, gpu, quantization)]

@@ -29,7 +29,7 @@ from service.domain.resolving import (
     resolved_serving,
 )
 from service.domain.results import Budget, Caution, Estimate, Limits, PerCard, Verdicts
-from service.domain.rules import cautions, on_card, refuse_unsupported
+from service.domain.rules import cautions, on_card, refuse_unsupported, sparse_cache
 from service.domain.serving_terms import forms
 from service.domain.sums import state_rows
 from service.domain.training_estimate import training_estimate
@@ -66,17 +66,11 @@ def serving_estimate(
     request: EstimateRequest, wish: ServingWish, frame: Frame, stock: Stock, notes: Notes
 ) -> Estimate:
     """Memory of a served model on its fullest card."""
-    frame = replace(
-        frame,
-        quantization=on_card(
-            wish.engine, wish.engine.profile(wish.engine_version), request.gpu, frame.quantization
-        ),
-    )
-    serving = resolved_serving(frame, wish, stock, notes)
+    serving = on_its_card(request, wish, frame, stock, notes)
     refuse_unsupported(serving, request.gpu)
     refuse_absent(serving)
     explained = stage_needs(serving)
-    fullest, memory = tightest(explained), frame.card.memory_bytes
+    fullest, memory = tightest(explained), request.usable_bytes
     needs = tuple(one.need for one in explained)
     offer = serving_offer(serving.profile, memory, serving.memory_utilization) if memory else None
     limits = serving_limits(serving, needs, offer, request.risk) if offer else None
@@ -101,6 +95,20 @@ def serving_estimate(
             *_state_cautions(serving, limits),
         ),
     )
+
+
+def on_its_card(
+    request: EstimateRequest, wish: ServingWish, frame: Frame, stock: Stock, notes: Notes
+) -> Serving:
+    """The question with the layout and the cache that the engine takes on the card's hardware."""
+    engine, gpu = wish.engine, request.gpu
+    profile = engine.profile(wish.engine_version)
+    fixed = sparse_cache(engine, profile, gpu, frame.model)
+    if fixed and wish.cache is None:
+        notes.default("workload.kv_cache_precision", fixed, "auto: this engine's for sparse layers")
+        wish = replace(wish, cache=stock.caches[fixed])
+    laid = on_card(engine, profile, gpu, frame.quantization)
+    return resolved_serving(replace(frame, quantization=laid), wish, stock, notes)
 
 
 def refuse_absent(serving: Serving) -> None:

@@ -13,7 +13,7 @@ from service.domain.precision import Precision, Quantization, laid_out
 from service.domain.profiles import Profile
 from service.domain.questions import Serving, Split
 from service.domain.results import Caution
-from service.domain.sums import widths
+from service.domain.sums import sparse_attention, widths
 
 ANY_HARDWARE = "any"
 BASE_KERNELS = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
@@ -50,6 +50,19 @@ def on_card(
     layouts = profile.kernel_layouts.get(quantization.kernel)
     layout = layouts.get(hardware_class(engine, gpu) or "") if layouts and gpu else None
     return laid_out(quantization, layout) if layout else quantization
+
+
+def sparse_cache(
+    engine: Engine, profile: Profile, gpu: Gpu | None, model: Architecture
+) -> str | None:
+    """The type of cache that `auto` means for sparse attention on a card; None where none is set.
+
+    Source: SGLang 0.5.5 `srt/server_args.py` to 0.5.23 `srt/arg_groups/overrides.py`: fp8 on
+    compute capability 10.0 and newer, for DeepSeek V3.2 and GLM 5.
+    """
+    if not profile.sparse_caches or gpu is None or sparse_attention(model) is None:
+        return None
+    return profile.sparse_caches.get(hardware_class(engine, gpu) or "")
 
 
 def base_support(engine: Engine, gpu: Gpu, precision: Precision) -> Support:

@@ -10,6 +10,7 @@ from itertools import accumulate
 from service.domain.architecture import Architecture, Stage, StoredFile
 from service.domain.caches import CacheRow, Source, StateRow
 from service.domain.feed_forward import MixtureOfExperts
+from service.domain.mixers import LatentAttention
 from service.domain.precision import Place, Precision, Quantization
 from service.domain.tensors import Tensors
 from service.domain.units import bytes_of_bits
@@ -236,3 +237,10 @@ def state_bytes(model: Architecture, model_bits: int = 16) -> int:
         bytes_of_bits(row.elements * (row.bits or model_bits)) * layers
         for row, layers in state_rows(model, 1)
     )
+
+
+@lru_cache(maxsize=2048)
+def sparse_attention(model: Architecture) -> LatentAttention | None:
+    """The latent attention of a layer that sees chosen tokens only."""
+    mixers = (mixer for kind in model.layer_kinds for mixer in kind.mixers)
+    return next((m for m in mixers if isinstance(m, LatentAttention) and m.sparse), None)

@@ -85,3 +85,33 @@ def test_sglang_keeps_four_fifths_of_the_tokens_for_windows(client: FlaskClient)
         client, "openai/gpt-oss-20b", "h100-sxm5-80gb", engine="sglang", context_tokens=131_072
     )
     assert abs(found["kv_cache"] * GIB / 131_072 - 2_048 * (12 + 0.8 * 12)) < 1
+
+
+def test_sglang_keeps_sparse_caches_in_fp8_on_blackwell(client: FlaskClient) -> None:
+    # SGLang pull request 11309: 48,072 bytes a token on B200; 16-bit rows would take 78,324
+    found = terms(client, "deepseek-ai/DeepSeek-V3.2-Exp", "b200-180gb", engine="sglang", cards=8)
+    assert abs(found["kv_cache"] * GIB / 8192 - 48_072) < 50
+
+
+def test_logits_in_32_bits_are_held_beside_their_copy(client: FlaskClient) -> None:
+    # llm-d-planner, Llama 3.1 8B in float32 on one H100, 0.19: a peak of 2.21 GiB
+    body = {
+        "model": {"id": "meta-llama/Llama-3.1-8B-Instruct"},
+        "precision": "float32",
+        "workload": {"kind": "inference", "engine": "vllm", "engine_version": "0.19.0"},
+        "placement": {"gpu": "h100-sxm5-80gb"},
+    }
+    found = client.post("/v1/estimates", json=body).json["per_card"]["terms"]
+    peak = next(term for term in found if term["name"] == "activations")
+    assert abs(peak["expected_bytes"] / GIB - 2.21) < 0.02
+
+
+def test_a_card_has_what_applications_can_take(client: FlaskClient) -> None:
+    # vLLM's logs say 79.19 GiB in all where nvidia-smi prints 81,559 MiB
+    body = {
+        "model": {"id": "meta-llama/Llama-3.1-8B-Instruct"},
+        "workload": {"kind": "inference"},
+        "placement": {"gpu": "h100-sxm5-80gb"},
+    }
+    found = client.post("/v1/estimates", json=body).json["card"]["memory_bytes"]
+    assert abs(found / GIB - 79.19) < 0.005

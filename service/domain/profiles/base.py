@@ -77,6 +77,8 @@ class BaseProfile:
     state_inputs        whether a convolution's state holds the current input too
     blocks_bound_sequences  whether it refuses more sequences than its pool has blocks, where
                         models keep states
+    sparse_caches       class of hardware -> type of cache that `auto` means there for sparse
+                        attention
     kernel_layouts      kernel family -> class of hardware -> layout of the kernel that runs there
     """
 
@@ -91,6 +93,7 @@ class BaseProfile:
     state_bits: Mapping[str, int] = field(default_factory=dict)
     state_inputs: bool = False
     blocks_bound_sequences: bool = False
+    sparse_caches: Mapping[str, str] = field(default_factory=dict)
     kernel_layouts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

@@ -17,9 +17,10 @@ from service.domain.units import GIB, bytes_of_gib
 def sampler_peak(serving: Serving) -> int:
     """Peak of sampling on the last stage. [B]
 
-    S = k·n·V·4 + a·T·h·2 + c
+    S = (k + (e - 2)/4)·n·V·4 + a·T·h·e + c
 
-    k  fp32 copies of the logits     n  sequences of a step     V  vocabulary
+    k  fp32 copies of the logits, of which half a one is their 16-bit form   n  sequences of a step
+    V  vocabulary   e  bytes of the model's type, two or more
     a  copies of hidden states       T  tokens of a step        h  hidden size     c  constant
 
     Holds when:  the profile run samples for all sequences at once.
@@ -27,9 +28,12 @@ def sampler_peak(serving: Serving) -> int:
     Checked by:  1,024 sequences of V 128,256 at k 3.618: 1.77 GiB before the hidden states.
     """
     profile = profile_of(serving)
-    logits = profile.sampler_copies * serving.step_sequences * serving.model.vocabulary_size
+    value_bytes = max(ACTIVATION_BYTES, serving.precision.bits // 8)
+    wider = (value_bytes - ACTIVATION_BYTES) / FP32_BYTES
+    copies = profile.sampler_copies + wider
+    logits = copies * serving.step_sequences * serving.model.vocabulary_size
     hidden = profile.sampler_hidden_copies * serving.step_tokens * serving.model.hidden_size
-    return round(logits * FP32_BYTES + hidden * ACTIVATION_BYTES + profile.sampler_gib * GIB)
+    return round(logits * FP32_BYTES + hidden * value_bytes + profile.sampler_gib * GIB)
 
 
 def forward_peak(serving: Serving) -> int:

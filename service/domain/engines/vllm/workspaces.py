@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from service.domain.architecture import Architecture, Stage
+from service.domain.architecture import Stage
 from service.domain.caches import FP8_BITS
 from service.domain.engines.peaks import expert_workspace
 from service.domain.engines.vllm.profile import profile_of
 from service.domain.forms import ACTIVATION_BYTES, TermForm
-from service.domain.mixers import LatentAttention
 from service.domain.questions import Serving
 from service.domain.results import Value
+from service.domain.sums import sparse_attention
 from service.domain.units import ceil_div
 
 SPARSE_KERNEL = "flashmla-sparse"
 CONTEXTS = 5
 """Contexts whose rows the workspace holds, a constant of the engine."""
-
-
-def sparse_attention(model: Architecture) -> LatentAttention | None:
-    """The latent attention of a layer that sees chosen tokens only."""
-    mixers = (mixer for kind in model.layer_kinds for mixer in kind.mixers)
-    return next((m for m in mixers if isinstance(m, LatentAttention) and m.sparse), None)
 
 
 def attention_workspace(serving: Serving, stage: Stage) -> int:
