@@ -111,13 +111,18 @@ class Gpu:
     notes: str | None = None
 
     @property
+    def shown_mib(self) -> int:
+        """Total of one device as its driver's tool shows it, else the planning figure."""
+        return self.memory_reported_mib or self.memory_planning_mib
+
+    @property
     def memory_bytes(self) -> int:
-        """Total of one device as its driver reports it, else the planning figure."""
-        return (self.memory_reported_mib or self.memory_planning_mib) * MIB
+        """Total of one device as its driver's tool shows it, else the planning figure."""
+        return self.shown_mib * MIB
 
     @property
     def planning_bytes(self) -> int:
-        """Total of one device to plan with."""
+        """What applications can take of one device, to plan with."""
         return self.memory_planning_mib * MIB
 
     @property

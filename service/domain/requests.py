@@ -131,6 +131,11 @@ class EstimateRequest:
     memory_bytes: int | None = None
     risk: Risk = "high"
 
+    @property
+    def usable_bytes(self) -> int | None:
+        """What applications can take of the card: as stated, else as the catalog plans."""
+        return self.memory_bytes or (self.gpu.planning_bytes if self.gpu else None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:

@@ -71,7 +71,7 @@ def training_estimate(
     run = with_companions(resolved_training(frame, wish, stock, notes), wish, stock, notes)
     cards = phase_cards(run)
     fullest = peak(cards)
-    memory = frame.card.memory_bytes
+    memory = request.usable_bytes
     judged = None
     if memory is not None:
         worst = max(at_risk(card.amount, request.risk) for card in cards)

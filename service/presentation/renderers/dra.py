@@ -62,7 +62,7 @@ def expression(gpu: Gpu) -> str:
     Memory is asked as what the driver reports: a card of 80 GB never has 80 Gi.
     Names as in k8s-dra-driver-gpu cmd/gpu-kubelet-plugin/deviceinfo.go at 22407113.
     """
-    memory = f"quantity('{gpu.memory_planning_mib}Mi')"
+    memory = f"quantity('{gpu.shown_mib}Mi')"
     parts = [f"device.capacity['{DRIVER}'].memory.compareTo({memory}) >= 0"]
     if gpu.mig:
         parts.append(f"device.attributes['{DRIVER}'].profile == '{gpu.mig.profile}'")

@@ -52,7 +52,7 @@ def nvidia_requirements(gpu: Gpu) -> list[Requirement]:
         {
             "key": "nvidia.com/gpu.memory",
             "operator": "Gt",
-            "values": [str(gpu.memory_planning_mib - 1)],
+            "values": [str(gpu.shown_mib - 1)],
         },
         is_in("nvidia.com/gpu.compute.major", major),
         is_in("nvidia.com/gpu.compute.minor", minor),
