@@ -39,6 +39,7 @@ class VllmProfile(BaseProfile):
     forward_width_copies, forward_hidden_copies, forward_gib   same for the forward pass
     expert_workspace       whether routed experts keep a persistent workspace
     formats_without_workspace   checkpoint formats whose expert kernels keep none
+    whole_window_families  families whose windows are kept whole even so
     hybrid_pool            whether layers of several kinds share the pool in groups
     tokens_by_concurrency  whether the log's tokens are concurrency times context
     context_gib            used on the card before the model is loaded, where cards are linked by
@@ -66,6 +67,7 @@ class VllmProfile(BaseProfile):
     expert_workspace: bool
     formats_without_workspace: tuple[str, ...]
     hybrid_pool: bool
+    whole_window_families: tuple[str, ...]
     tokens_by_concurrency: bool
     context_gib: tuple[ByRanks, ...]
     context_plain_gib: tuple[ByRanks, ...]

@@ -59,7 +59,9 @@ def layout(serving: Serving, stage: Stage) -> Layout:
         (bytes_of_bits(state_values(serving, row) * state_bits(serving, row)), layers)
         for row, layers in stage_state_rows(serving, stage)
     )
-    return grouped(rows, states, serving.profile.block_tokens, profile_of(serving).hybrid_pool)
+    profile = profile_of(serving)
+    hybrid = profile.hybrid_pool and serving.model.family not in profile.whole_window_families
+    return grouped(rows, states, profile.block_tokens, hybrid)
 
 
 @lru_cache(maxsize=4096)

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from service.domain.architecture import Architecture, Stage
 from service.domain.engines.shared import checkpoint
+from service.domain.engines.vllm.rounding import allocation_rounding
 from service.domain.mixers import LatentAttention
 from service.domain.packing import PackedFormat
 from service.domain.precision import Quantization
@@ -22,10 +23,11 @@ COMPUTED_BITS = 16
 def weights(placement: Placement, profile: Profile, stage: Stage) -> int:
     """Weights on one rank of a stage as vLLM holds them. [B]
 
-    M_w = M_checkpoint + Σ_layers (P + A) + Σ_tables n·d·b/8
+    M_w = M_checkpoint + Σ_layers (P + A) + Σ_tables n·d·b/8 + M_r
 
     P  what a kernel's layout adds to experts   A  absorbed matrices of latent attention
     n  positions of a rotary table   d  features that are rotated   b  bits of the base precision
+    M_r  what torch's allocator adds to large matrices
 
     Holds when:  the kernel of the card's hardware in this version runs.
     Source:      see both parts; `model_executor/layers/rotary_embedding/base.py`, cos_sin_cache.
@@ -33,6 +35,7 @@ def weights(placement: Placement, profile: Profile, stage: Stage) -> int:
     """
     tables = sum(table.elements for table in placement.model.rotary)
     whole = checkpoint(placement, profile, stage) + placement.precision.bytes(tables)
+    whole += allocation_rounding(placement, stage)
     split = placement.split
     extra = beyond_checkpoint(
         placement.model,
