@@ -3,10 +3,14 @@
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings
 
 from service.api.build import Catalogs
 from service.app import create_app
 from tests.support.contract import CheckedClient
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
