@@ -1,19 +1,17 @@
-"""What every number of cards takes at least, whatever the format: it rules most of them out."""
+"""What ways take at least, and the smallest card of each: most of them are never worked out."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from service.domain.loads import Loads
 from service.domain.questions import Split
 
-NEVER_BYTES = 1 << 62
 
-
-class WayBound(NamedTuple):
+class WayFloor(NamedTuple):
     """What any format holds at least on the fullest card of a way, its weights aside. [B]
 
     mean     inside the budget on an average stage, to which an equal part of the weights adds
@@ -21,67 +19,104 @@ class WayBound(NamedTuple):
     outside  outside the budget on the stage that holds least there
     """
 
-    ranks: int
     mean: int
     most: int
     outside: int
 
 
+def way_floor(loads: Loads) -> WayFloor:
+    """The floor of one way."""
+    mean = sum(loads.together) // len(loads.together)
+    return WayFloor(mean, max(loads.together), min(loads.outside))
+
+
+class Candidate(NamedTuple):
+    """A way with its ranks, and what all sequences of one replica cache at least. [B]"""
+
+    way: Split
+    ranks: int
+    cached_bytes: int
+
+
+class Candidates(NamedTuple):
+    """Useful ways, fewest cards first, and their numbers of cards."""
+
+    rows: tuple[Candidate, ...]
+    counts: tuple[int, ...]
+
+
+class Step(NamedTuple):
+    """Cards from `start` up to `stop`, smallest first, for which a way is the first that fits."""
+
+    way: Split
+    start: int
+    stop: int
+
+
 @dataclass(slots=True, kw_only=True)
-class Bound:
-    """What every number of cards takes at least, whatever the format; worked out when first asked.
+class Stairs:
+    """A format on cards of the same defaults and nodes: the first way that fits each size of card.
 
-    No split loses a byte of the weights, so the fullest rank holds at least an equal part of them.
-
-    steps, heights   the numbers of cards at which the smallest possible card shrinks, and the
-                     negated size of that card: a search in `heights` finds the first number
+    all_cached_bytes  what all sequences together cache at least
+    cap           the most that what is inside the engine's budget may take of a card
+    floor, smallest_bytes   a way's floor, and the smallest card that holds it, given a lower bound
+    slow          whether a way misses a target of speed
     """
 
-    ways: tuple[tuple[Split, ...], ...]
-    loads: Callable[[Split], Loads]
-    cap: float
+    candidates: Candidates
     weight_bytes: int
-    reached: int = 0
-    known: dict[Split, WayBound] = field(default_factory=dict)
-    steps: list[int] = field(default_factory=list)
-    heights: list[int] = field(default_factory=list)
+    all_cached_bytes: int
+    cap: float
+    floor: Callable[[Split], WayFloor]
+    smallest_bytes: Callable[[Split, int], int]
+    slow: Callable[[Split], bool]
 
-    def of(self, way: Split) -> WayBound:
-        """The bound of one way."""
-        found = self.known.get(way)
-        if found is None:
-            loads, ranks = self.loads(way), way.ranks
-            mean = sum(loads.together) // len(loads.together)
-            found = WayBound(ranks, mean, max(loads.together), min(loads.outside))
-            self.known[way] = found
-        return found
-
-    def held_bytes(self, way: Split, weight_bytes: int) -> int:
-        """Smaller cards than this do not hold weights of so many bytes in a way. [B]
+    def least_bytes(self, candidate: Candidate) -> int:
+        """Smaller cards than this do not hold the weights in a way. [B]
 
         M ≥ max(I + O, I / u),  I = max(W / r + mean(I_s), max(I_s))
 
         W  weights   r  ranks   I_s, O  inside and outside the engine's budget
         u  the largest share of a card that the engine takes
+
+        Holds when:  no split loses a byte of the weights, so that the fullest rank holds at least
+                     an equal part of them.
+        Source:      arithmetic.
+        Checked by:  the plans of every number of cards, one by one, in tests/properties.
         """
-        ranks, mean, most, outside = self.of(way)
-        inside = max(weight_bytes // ranks + mean, most)
+        mean, most, outside = self.floor(candidate.way)
+        inside = max(self.weight_bytes // candidate.ranks + mean, most)
         return max(inside + outside, int(inside / self.cap))
 
-    def extend(self) -> None:
-        """Look at one more card."""
-        self.reached += 1
-        least = (self.held_bytes(way, self.weight_bytes) for way in self.ways[self.reached])
-        height = -min(least, default=NEVER_BYTES)
-        if not self.heights or height > self.heights[-1]:
-            self.steps.append(self.reached)
-            self.heights.append(height)
+    def first_place(self, memory_bytes: int) -> int:
+        """Where the candidates begin whose cards can hold weights and cache together at all.
 
-    def first_count(self, memory_bytes: int, most: int) -> int:
-        """The first number of cards, up to `most`, that may do at this size; beyond it if none."""
-        place = bisect_left(self.heights, -memory_bytes)
-        while place == len(self.heights) and self.reached < most:
-            self.extend()
-            if self.heights[-1] < -memory_bytes:
-                place = len(self.heights)
-        return self.steps[place] if place < len(self.heights) else most + 1
+        n ≥ (W + K) / (u·M)
+
+        W  weights   K  cache of all sequences   u·M  the engine's share of a card
+        """
+        needed = (self.weight_bytes + self.all_cached_bytes) / (memory_bytes * self.cap)
+        return bisect_left(self.candidates.counts, needed)
+
+    def steps(self, memories: Sequence[int]) -> Iterator[Step]:
+        """For every size of card, smallest first, the first way that fits, largest cards first.
+
+        A card that is larger fits whatever a smaller one does, so each way settles all sizes from
+        its own smallest card up to those that fewer cards have settled.
+        """
+        top, weights = len(memories), self.weight_bytes
+        room = memories[-1] * self.cap
+        for candidate in self.candidates.rows[self.first_place(memories[-1]) :]:
+            way, ranks, cached = candidate
+            if weights + cached > room * ranks:
+                continue
+            least = self.least_bytes(candidate)
+            if least > memories[top - 1]:
+                continue
+            start = bisect_left(memories, self.smallest_bytes(way, least), 0, top)
+            if start == top or self.slow(way):
+                continue
+            yield Step(way, start, top)
+            if not start:
+                return
+            top, room = start, memories[start - 1] * self.cap

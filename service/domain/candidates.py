@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from service.domain.architecture import Architecture, counts
-from service.domain.engine import CachePrecision, Path
+from service.domain.engine import CachePrecision, Engine, Path
 from service.domain.hardware import AVAILABLE, Gpu
 from service.domain.inventory import repriced_rows, stocked
 from service.domain.nodes import Shape, bounded_shape, cards_in
 from service.domain.precision import Precision, Quantization
-from service.domain.profiles import BatchDefaults
+from service.domain.profiles import BatchDefaults, Profile
 from service.domain.requests import PlanLimits, PlanRequest, Pool, ServingWish, Stock
 from service.domain.resolving import (
     NO_QUANTIZATION,
@@ -51,12 +51,18 @@ class Format:
     quality_rank: int
     path: Path | None = None
 
+    @property
+    def stored_as(self) -> tuple[int, str, str]:
+        """The same for formats that take the same bytes, whatever computes in them."""
+        return (id(self.quantization), self.precision.id, self.cache.id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """Everything about a card that decides how many of them a workload takes.
 
     total_bytes  what the driver reports, of which `memory_bytes` is free to plan with
+    hardware     the engine's class of hardware, the card's architecture where it runs on none
     fast_as  the card itself where speed is asked for, so that only equal ones stand together
     """
 
@@ -65,7 +71,7 @@ class Room:
     shape: Shape
     max_cards: int
     is_mig: bool
-    hardware: str | None
+    hardware: str
     batch: BatchDefaults
     fast_as: Gpu | None = None
 
@@ -88,7 +94,7 @@ class Refusal:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CardClass:
     """Cards that differ in nothing that decides their number, cheapest first."""
 
@@ -96,6 +102,10 @@ class CardClass:
     pools: tuple[Pool, ...]
     formats: tuple[Format, ...]
     refusals: tuple[Refusal, ...]
+
+    def own(self, form: Format) -> Format:
+        """A format as it runs on these cards."""
+        return next(one for one in self.formats if one.stored_as == form.stored_as)
 
 
 def pools(request: PlanRequest, stock: Stock) -> tuple[Pool, ...]:
@@ -190,23 +200,31 @@ def bounded(pool: Pool, limits: PlanLimits) -> tuple[Shape, int]:
     return shape, cards
 
 
-def room_of(
-    pool: Pool, wish: ServingWish, limits: PlanLimits, *, speed_matters: bool = False
-) -> Room:
-    """What decides how many cards of a pool are needed."""
+def room_of(pool: Pool, engine: Engine, profile: Profile, limits: PlanLimits, timed: bool) -> Room:
+    """What decides how many cards of a pool are needed; the card itself where speed matters."""
     gpu = pool.gpu
     shape, cards = bounded(pool, limits)
-    profile = wish.engine.profile(wish.engine_version)
     return Room(
         memory_bytes=pool.free_memory_bytes or gpu.planning_bytes,
         total_bytes=gpu.memory_bytes,
         shape=shape,
         max_cards=cards,
         is_mig=gpu.is_mig,
-        hardware=hardware_class(wish.engine, gpu),
+        hardware=hardware_class(engine, gpu) or gpu.architecture,
         batch=batch_defaults(profile, CardFacts(memory_bytes=gpu.memory_bytes, name=gpu.name)),
-        fast_as=gpu if speed_matters else None,
+        fast_as=gpu if timed else None,
     )
+
+
+@lru_cache(maxsize=64)
+def rooms(
+    members: tuple[Pool, ...], engine: Engine, profile: Profile, limits: PlanLimits, timed: bool
+) -> tuple[tuple[Room, tuple[Pool, ...]], ...]:
+    """Pools that differ in nothing that decides their number, cheapest first; requests share it."""
+    found: dict[Room, list[Pool]] = {}
+    for pool in members:
+        found.setdefault(room_of(pool, engine, profile, limits, timed), []).append(pool)
+    return tuple((room, tuple(sorted(alike, key=price_order))) for room, alike in found.items())
 
 
 def card_classes(
@@ -214,19 +232,20 @@ def card_classes(
 ) -> tuple[CardClass, ...]:
     """The cards of a request, alike ones together, each with the formats that the engine runs."""
     wanted = quantizations(request, stock, notes)
-    rooms: dict[Room, list[Pool]] = {}
-    timed = request.targets is not None
-    for pool in pools(request, stock):
-        rooms.setdefault(room_of(pool, wish, request.limits, speed_matters=timed), []).append(pool)
-    found: dict[str | None, tuple[tuple[Format, ...], tuple[Refusal, ...]]] = {}
+    profile, timed = wish.engine.profile(wish.engine_version), request.targets is not None
+    found: dict[str, Runnable] = {}
     classes = []
-    for room, members in rooms.items():
+    for room, members in rooms(pools(request, stock), wish.engine, profile, request.limits, timed):
         if room.hardware not in found:
-            runnable = runnable_formats(request, wish, members[0].gpu, precision, stock, wanted)
-            found[room.hardware] = runnable
+            gpu = members[0].gpu
+            usable = runnable_precision(wish, gpu, precision, stock)
+            if usable is None:
+                found[room.hardware] = nothing_runnable(wish.engine, gpu, precision, wanted)
+            else:
+                kinds = caches(request, wish, gpu, usable, stock)
+                found[room.hardware] = runnable(wish.engine, profile, gpu, usable, wanted, kinds)
         formats, refusals = found[room.hardware]
-        ordered = tuple(sorted(members, key=price_order))
-        classes.append(CardClass(room=room, pools=ordered, formats=formats, refusals=refusals))
+        classes.append(CardClass(room=room, pools=members, formats=formats, refusals=refusals))
     return tuple(classes)
 
 
@@ -236,41 +255,44 @@ def price_order(pool: Pool) -> tuple[bool, float, str]:
     return (price is None, float(price or 0), pool.gpu.id)
 
 
-def runnable_formats(
-    request: PlanRequest,
-    wish: ServingWish,
+Runnable = tuple[tuple[Format, ...], tuple[Refusal, ...]]
+
+
+def nothing_runnable(
+    engine: Engine, gpu: Gpu, precision: Precision, wanted: tuple[Quantization, ...]
+) -> Runnable:
+    """Why a card that does not compute in a precision runs no format."""
+    reason = base_support(engine, gpu, precision).reason
+    return (), tuple(Refusal(quantization=q.id, reason=reason) for q in wanted)
+
+
+@lru_cache(maxsize=1024)
+def runnable(
+    engine: Engine,
+    profile: Profile,
     gpu: Gpu,
     precision: Precision,
-    stock: Stock,
     wanted: tuple[Quantization, ...],
-) -> tuple[tuple[Format, ...], tuple[Refusal, ...]]:
+    kinds: tuple[CachePrecision, ...],
+) -> Runnable:
     """Formats that the engine runs on the hardware of a card, and reasons for the others."""
-    usable = runnable_precision(wish, gpu, precision, stock)
-    if usable is None:
-        reason = base_support(wish.engine, gpu, precision).reason
-        return (), tuple(Refusal(quantization=q.id, reason=reason) for q in wanted)
     formats: list[Format] = []
     refusals: list[Refusal] = []
-    kinds = caches(request, wish, gpu, usable, stock)
-    profile = wish.engine.profile(wish.engine_version)
     for quantization in wanted:
-        supports = [kernel_support(wish.engine, gpu, quantization)]
-        supports += [cache_support(wish.engine, gpu, cache) for cache in kinds]
-        reasons = [support.reason for support in supports if support.path is None]
+        kernel = kernel_support(engine, gpu, quantization)
+        supports = [cache_support(engine, gpu, cache) for cache in kinds]
+        reasons = [one.reason for one in (kernel, *supports) if one.path is None]
         refusals += [Refusal(quantization=quantization.id, reason=reason) for reason in reasons[:1]]
-        if supports[0].path is None:
-            continue
-        rank = quantization.quality_rank
-        placed = on_card(wish.engine, profile, gpu, quantization)
+        placed = on_card(engine, profile, gpu, quantization)
         formats += [
             Format(
-                precision=usable,
+                precision=precision,
                 quantization=placed,
                 cache=cache,
-                quality_rank=rank,
-                path=supports[0].path,
+                quality_rank=quantization.quality_rank,
+                path=kernel.path,
             )
-            for cache, support in zip(kinds, supports[1:], strict=True)
-            if support.path is not None
+            for cache, support in zip(kinds, supports, strict=True)
+            if kernel.path is not None and support.path is not None
         ]
     return tuple(formats), tuple(refusals)

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from service.domain.architecture import Stage
 from service.domain.budgets import Offer, Sides, left_bytes
 from service.domain.judging import (
-    OUTSIDE,
+    parts,
     serving_offer,
     sides_of,
     stages_of,
-    term_sizes,
 )
 from service.domain.questions import Serving
 from service.domain.requests import Risk
@@ -51,7 +50,7 @@ class Deals:
         """
         serving = self.serving
         outside = max(
-            sum(one.bytes for one in term_sizes(serving, stage, "high") if one.side in OUTSIDE)
+            sum(one.amount.high for one in parts(serving, stage) if not one.in_budget)
             for stage in stages_of(serving)
         )
         cards = zip(self.memories, self.totals, strict=True)
@@ -78,7 +77,7 @@ class Deals:
         sides = self._sides.get((start, stop))
         if sides is None:
             stage = self.stage(0, start, stop)
-            sides = self._sides[start, stop] = sides_of(term_sizes(self.serving, stage, self.risk))
+            sides = self._sides[start, stop] = sides_of(parts(self.serving, stage), self.risk)
         left = left_bytes(self.serving.engine.policy, self.offer(kind), sides)
         return left - int(self.kept * self.memories[kind])
 

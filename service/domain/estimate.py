@@ -30,7 +30,7 @@ from service.domain.resolving import (
 )
 from service.domain.results import Budget, Caution, Estimate, Limits, PerCard, Verdicts
 from service.domain.rules import cautions, on_card, refuse_unsupported, sparse_cache
-from service.domain.serving_terms import forms
+from service.domain.serving_terms import forms, serving_terms
 from service.domain.sums import state_rows
 from service.domain.training_estimate import training_estimate
 
@@ -79,7 +79,7 @@ def serving_estimate(
         precision=frame.precision.id,
         quantization=frame.quantization.id,
         workload_kind="inference",
-        per_card=PerCard(terms=fullest.terms, stage=fullest.stage.index),
+        per_card=PerCard(terms=serving_terms(serving, fullest.stage), stage=fullest.stage.index),
         total_bytes=_total_bytes(serving, needs),
         cards=serving.split.cards,
         card=_budget(request, serving, fullest.need, offer),

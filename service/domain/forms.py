@@ -71,6 +71,7 @@ class TermForm:
     shape_doubt  how far readings lie where the shape is assumed
     stated       bytes that the caller has measured, in place of the formula
     follows_held  whether it follows the sequences that a replica holds, beyond the limits of a step
+    each_sequence  whether it is as many bytes for each of them
     """
 
     name: str
@@ -86,6 +87,7 @@ class TermForm:
     shape_doubt: Doubt = SHAPE_DOUBT
     stated: Callable[[Serving], Amount] | None = None
     follows_held: bool = True
+    each_sequence: bool = False
 
     def amount(self, serving: Serving, stage: Stage) -> Amount:
         """Bytes with their range; no words are built."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from functools import lru_cache
+from typing import Literal, NamedTuple, TypeVar
 
-from service.domain.architecture import Stage, stages
+from service.domain.architecture import Architecture, Stage, stages
 from service.domain.budgets import (
     POLICIES,
     Offer,
@@ -14,16 +16,15 @@ from service.domain.budgets import (
     left_bytes,
 )
 from service.domain.engine import Policy
+from service.domain.forms import TermForm
 from service.domain.profiles import Profile
 from service.domain.questions import Placement, Serving
 from service.domain.requests import Risk
-from service.domain.results import NOTHING, Amount, Budget, Side, Term, Verdicts
-from service.domain.serving_terms import (
-    forms,
-    serving_terms,
-)
+from service.domain.results import NOTHING, Amount, Budget, Side, Verdicts
+from service.domain.serving_terms import forms
 from service.domain.units import bytes_of_gib
 
+Found = TypeVar("Found")
 Bound = Literal["low", "expected", "high"]
 TIGHT_SHARE = 0.03
 """A fit with less than this share of the card left is called tight."""
@@ -67,31 +68,12 @@ class Need:
         return self.beside + self.before
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageNeed:
-    """What one stage needs, with its terms explained."""
-
-    stage: Stage
-    terms: tuple[Term, ...]
-    need: Need
-
-
-def stage_need(serving: Serving, stage: Stage) -> StageNeed:
-    """Terms of one stage, and their sums by side."""
-    terms = serving_terms(serving, stage)
-    return StageNeed(
-        stage=stage,
-        terms=terms,
-        need=summed(stage, tuple((term.side, term.amount) for term in terms)),
-    )
-
-
-class TermSize(NamedTuple):
-    """A term's bytes at the caller's risk, without its words."""
+class Part(NamedTuple):
+    """A term's bytes on one stage, without its words."""
 
     name: str
     side: Side
-    bytes: int
+    amount: Amount
 
     @property
     def in_budget(self) -> bool:
@@ -99,17 +81,67 @@ class TermSize(NamedTuple):
         return self.side not in OUTSIDE
 
 
-def term_sizes(serving: Serving, stage: Stage, risk: Risk) -> tuple[TermSize, ...]:
-    """All terms of a stage without their words."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageNeed:
+    """What one stage needs, part by part and by side."""
+
+    stage: Stage
+    parts: tuple[Part, ...]
+    need: Need
+
+
+def parts(
+    serving: Serving, stage: Stage, kept: tuple[TermForm, ...] | None = None
+) -> tuple[Part, ...]:
+    """Terms of a stage without their words, all of them unless some are named."""
     return tuple(
-        TermSize(form.name, form.side(serving), at_risk(form.amount(serving, stage), risk))
-        for form in forms(serving)
+        Part(form.name, form.side(serving), form.amount(serving, stage))
+        for form in (forms(serving) if kept is None else kept)
     )
 
 
-def sides_of(sizes: tuple[TermSize, ...]) -> Sides:
-    """Sizes summed by side."""
-    return Sides(*(sum(one.bytes for one in sizes if one.side == side) for side in SIDES))
+def all_parts(serving: Serving) -> tuple[tuple[Part, ...], ...]:
+    """The terms of every stage without their words.
+
+    The bytes of weights may follow the place of a block, those of all other terms do not.
+    """
+    weights, *others = forms(serving)
+    beside = by_stage(serving, lambda stage: parts(serving, stage, tuple(others)))
+    return tuple(
+        (*parts(serving, stage, (weights,)), *rest)
+        for stage, rest in zip(stages_of(serving), beside, strict=True)
+    )
+
+
+def need_of(stage: Stage, held: tuple[Part, ...]) -> StageNeed:
+    """Parts of one stage, and their sums by side."""
+    sums = summed(stage, tuple((part.side, part.amount) for part in held))
+    return StageNeed(stage=stage, parts=held, need=sums)
+
+
+def stage_need(serving: Serving, stage: Stage) -> StageNeed:
+    """Terms of one stage, and their sums by side."""
+    return need_of(stage, parts(serving, stage))
+
+
+def stage_needs(serving: Serving) -> tuple[StageNeed, ...]:
+    """The need of every pipeline stage."""
+    return tuple(map(need_of, stages_of(serving), all_parts(serving)))
+
+
+def fullest_parts(serving: Serving, risk: Risk) -> tuple[Part, ...]:
+    """The terms of the stage that holds most inside the budget."""
+    return max(
+        all_parts(serving),
+        key=lambda held: sum(at_risk(one.amount, risk) for one in held if one.in_budget),
+    )
+
+
+def sides_of(held: tuple[Part, ...], risk: Risk) -> Sides:
+    """Parts summed by side."""
+    return Sides(
+        *(sum(at_risk(one.amount, risk) for one in held if one.side == side) for side in SIDES)
+    )
 
 
 def summed(stage: Stage, parts: tuple[tuple[str, Amount], ...]) -> Need:
@@ -125,9 +157,25 @@ def stages_of(placement: Placement) -> tuple[Stage, ...]:
     return stages(placement.model, placement.split.pipeline)
 
 
-def stage_needs(serving: Serving) -> tuple[StageNeed, ...]:
-    """The need of every pipeline stage, explained."""
-    return tuple(stage_need(serving, stage) for stage in stages_of(serving))
+@lru_cache(maxsize=4096)
+def first_alike(model: Architecture, count: int) -> tuple[int, ...]:
+    """For every stage the index of the first one that has the same kinds of blocks and ends."""
+    known: dict[object, int] = {}
+    return tuple(
+        known.setdefault(
+            (model.layer_order[stage.start : stage.stop], stage.first, stage.last), stage.index
+        )
+        for stage in stages(model, count)
+    )
+
+
+def by_stage(placement: Placement, found: Callable[[Stage], Found]) -> tuple[Found, ...]:
+    """What is found of every pipeline stage beside its weights: alike ones are looked at once."""
+    every = stages_of(placement)
+    results: list[Found] = []
+    for stage, twin in zip(every, first_alike(placement.model, len(every)), strict=True):
+        results.append(found(stage) if twin == stage.index else results[twin])
+    return tuple(results)
 
 
 def at_risk(amount: Amount, risk: Risk) -> int:
@@ -156,12 +204,6 @@ def serving_budget(
         policy=policy,
         memory_utilization=offer.share if POLICIES[policy].takes_share else None,
     )
-
-
-def budget_bytes_of(serving: Serving, sides: Sides, memory_bytes: int) -> int:
-    """What the engine takes of a card for itself. [B]"""
-    offer = serving_offer(serving.profile, memory_bytes, serving.memory_utilization)
-    return budget_bytes(serving.engine.policy, offer, sides)
 
 
 def serving_headroom(serving: Serving, need: Need, offer: Offer, risk: Risk) -> int:

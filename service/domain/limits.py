@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.domain.architecture import Stage
@@ -74,7 +75,7 @@ def serving_limits(serving: Serving, needs: tuple[Need, ...], offer: Offer, risk
         kv_bytes_per_token=token,
         max_concurrency=int(found.sequences) * serving.split.data,
         max_concurrency_exact=round(found.sequences * serving.split.data, 2),
-        max_context_tokens=max_context_tokens(serving, stage, found.bytes),
+        max_context_tokens=max_context_tokens(serving, found, token),
     )
 
 
@@ -96,13 +97,46 @@ def without_cache(serving: Serving) -> Limits:
     )
 
 
-def max_context_tokens(serving: Serving, stage: Stage, room_bytes: int) -> int:
-    """Longest context at which all sequences of a replica still fit, up to the model's limit."""
-    low, high = 0, serving.model.context_limit or MAX_CONTEXT_TOKENS
-    while low < high:
-        middle = (low + high + 1) // 2
-        if serving.sequences * sequence_cache_bytes(serving, stage, middle) <= room_bytes:
-            low = middle
-        else:
-            high = middle - 1
+def max_context_tokens(serving: Serving, held: Pool, token_bytes: int) -> int:
+    """Longest context at which all sequences of a replica still fit, up to the model's limit.
+
+    Blocks and windows bend the line of so many bytes a token, so it is where the search begins.
+    """
+    each = held.bytes // serving.sequences
+
+    def fits(tokens: int) -> bool:
+        return sequence_cache_bytes(serving, held.stage, tokens) <= each
+
+    beyond = (each - held.sequence_bytes) // max(1, token_bytes)
+    return greatest(
+        fits,
+        most=serving.model.context_limit or MAX_CONTEXT_TOKENS,
+        guess=serving.context_tokens + beyond,
+        step=max(1, serving.profile.block_tokens),
+    )
+
+
+def greatest(fits: Callable[[int], bool], *, most: int, guess: int, step: int) -> int:
+    """The greatest number up to `most` that fits where all smaller ones do; 0 where none does.
+
+    From a guess in steps that double, then by halves.
+
+    >>> greatest(lambda number: number <= 1000, most=4096, guess=900, step=16)
+    1000
+    """
+    low, high = 0, most + 1
+    near = min(max(guess, 1), most)
+    if fits(near):
+        low = near
+        while low + step < high and fits(low + step):
+            low, step = low + step, 2 * step
+        high = min(high, low + step)
+    else:
+        high = near
+        while high - step > low and not fits(high - step):
+            high, step = high - step, 2 * step
+        low = max(low, high - step)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
     return low

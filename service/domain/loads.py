@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from operator import add
 from typing import NamedTuple
 
-from service.domain.architecture import Stage
+from service.domain.architecture import Architecture, Stage
 from service.domain.budgets import POLICIES, Sides
-from service.domain.engine import Engine, Policy
+from service.domain.engine import SURE, Engine, Policy
 from service.domain.forms import TermForm
-from service.domain.judging import OUTSIDE, SIDES, at_risk, stages_of
+from service.domain.judging import OUTSIDE, SIDES, at_risk, by_stage, stages_of
+from service.domain.overrides import NO_OVERRIDES, Overrides, Stated
+from service.domain.precision import Precision, Quantization
 from service.domain.profiles import Profile
-from service.domain.questions import Placement, Serving
+from service.domain.questions import Placement, Serving, Split
 from service.domain.requests import Risk
+from service.domain.results import Amount
 from service.domain.serving_terms import forms, weight_amount
 
 
@@ -38,57 +43,73 @@ class Loads(NamedTuple):
     batched_tokens: int
 
 
-Rows = dict[tuple[object, ...], "Row"]
+class Row(NamedTuple):
+    """Bytes of one stage by side, and outside at the high bound."""
+
+    inside: int = 0
+    cache: int = 0
+    beside: int = 0
+    before: int = 0
+    outside_high: int = 0
+
+    def plus(self, other: Row, times: int = 1) -> Row:
+        """Both together, the other so many times."""
+        return Row(*(mine + times * more for mine, more in zip(self, other, strict=True)))
 
 
-def loads_beside_weights(serving: Serving, risk: Risk, known: Rows) -> Loads:
-    """Every stage's need but its weights; no term of it depends on how those are stored.
+class Rows(NamedTuple):
+    """Every stage beside its weights, apart by what follows the sequences that a replica holds.
 
-    No words are built: a search asks for hundreds of these. `known` keeps what does not follow the
-    sequences that a replica holds, so that replicas of one split share it; it belongs to one
-    request, one type of cache and one card's defaults.
+    steady  follows none of them
+    each    bytes for each of them
+    others  terms that follow them in another way
+    """
+
+    steady: tuple[Row, ...]
+    each: tuple[Row, ...]
+    others: tuple[TermForm, ...]
+
+
+def rows(serving: Serving, risk: Risk) -> Rows:
+    """What all numbers of sequences share that leave the limits of a step as they are.
+
+    No words are built: a search asks for hundreds of these. Stages of equal content are worked out
+    once; no term of them depends on how the weights are stored.
     """
     kept = forms(serving)[1:]
     steady = [form for form in kept if not form.follows_held]
     moving = [form for form in kept if form.follows_held]
-    split, limits = serving.split, (serving.max_sequences, serving.max_batched_tokens)
-    rows = []
-    here: Rows = {}
-    for stage in stages_of(serving):
-        content = (serving.model.layer_order[stage.start : stage.stop], stage.first, stage.last)
-        if content not in here:
-            key = (content, split.tensor, split.pipeline, split.expert, limits)
-            if key not in known:
-                known[key] = _row(serving, stage, steady, risk)
-            here[content] = known[key].plus(_row(serving, stage, moving, risk))
-        rows.append(here[content])
-    inside, cache, beside, before, high = zip(*rows, strict=True)
-    outside = tuple(map(add, beside, before))
+    each = [form for form in moving if form.each_sequence and form.doubt(serving) is SURE]
+    one = replace(serving, sequences=1)
+    found = by_stage(
+        serving, lambda stage: (_row(serving, stage, steady, risk), _row(one, stage, each, risk))
+    )
+    alike, apart = zip(*found, strict=True)
+    return Rows(alike, apart, tuple(form for form in moving if form not in each))
+
+
+def loads(shared: Rows, held: int, moved: Sequence[Row], batched_tokens: int) -> Loads:
+    """Every stage's need but its weights, for so many sequences; `moved` is what `others` take."""
+    together = [row.plus(one, held) for row, one in zip(shared.steady, shared.each, strict=True)]
+    if moved:
+        together = [row.plus(more) for row, more in zip(together, moved, strict=True)]
+    inside, cache, beside, before, high = zip(*together, strict=True)
     return Loads(
         inside=inside,
         cache=cache,
         beside=beside,
         before=before,
         together=tuple(map(add, inside, cache)),
-        outside=outside,
+        outside=tuple(map(add, beside, before)),
         outside_high=max(high),
         level=len(set(beside)) == len(set(before)) == 1,
-        batched_tokens=serving.max_batched_tokens,
+        batched_tokens=batched_tokens,
     )
 
 
-class Row(NamedTuple):
-    """Bytes of one stage by side, and outside at the high bound."""
-
-    inside: int
-    cache: int
-    beside: int
-    before: int
-    outside_high: int
-
-    def plus(self, other: Row) -> Row:
-        """Both together."""
-        return Row(*map(add, self, other))
+def moved_rows(serving: Serving, others: Sequence[TermForm], risk: Risk) -> tuple[Row, ...]:
+    """What terms take of every stage that follow the sequences in a way of their own."""
+    return by_stage(serving, lambda stage: _row(serving, stage, others, risk))
 
 
 def _row(serving: Serving, stage: Stage, kept: Sequence[TermForm], risk: Risk) -> Row:
@@ -101,12 +122,30 @@ def _row(serving: Serving, stage: Stage, kept: Sequence[TermForm], risk: Risk) -
     return Row(**found)
 
 
-def weight_loads(
-    placement: Placement, engine: Engine, profile: Profile, risk: Risk
-) -> tuple[int, ...]:
-    """Weights of every stage at the caller's risk. [B]"""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What decides the bytes of a model's weights on any rank: no workload, no card."""
+
+    model: Architecture
+    precision: Precision
+    quantization: Quantization
+    stated: Stated | None
+    engine: Engine
+    profile: Profile
+
+
+@lru_cache(maxsize=16384)
+def weight_loads(stored: Stored, split: Split) -> tuple[Amount, ...]:
+    """Weights of every stage of a split of one replica; requests for a model share them."""
+    placement = Placement(
+        model=stored.model,
+        precision=stored.precision,
+        quantization=stored.quantization,
+        split=split,
+        overrides=Overrides(weights=stored.stated) if stored.stated else NO_OVERRIDES,
+    )
     return tuple(
-        at_risk(weight_amount(placement, engine, profile, stage), risk)
+        weight_amount(placement, stored.engine, stored.profile, stage)
         for stage in stages_of(placement)
     )
 

@@ -26,6 +26,7 @@ from service.domain.proof import shortfall
 from service.domain.requests import Pool
 from service.domain.results import Caution, PerCard
 from service.domain.search import Search
+from service.domain.serving_terms import serving_terms
 from service.domain.ways import divisible_splits, split_of
 
 FEWEST_MIXED = 2
@@ -172,7 +173,7 @@ def mixed_option(search: Search, found: Found) -> Option:
         kv_cache_precision=form.cache.id,
         quality_rank=form.quality_rank,
         quality_loss=form.quantization.quality_loss if form.quality_rank else DEFAULT_RANK_LOSS,
-        per_card=PerCard(terms=need.terms, stage=fullest),
+        per_card=PerCard(terms=serving_terms(serving, need.stage), stage=fullest),
         card=serving_budget(serving, need.need, found.kinds[kind].gpu.id, offer, deals.risk),
         headroom_bytes=stages[fullest].headroom_bytes,
         limits=None,

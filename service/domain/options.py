@@ -21,6 +21,7 @@ from service.domain.questions import Serving
 from service.domain.requests import PlanRequest, Pool, Stock
 from service.domain.results import PerCard
 from service.domain.search import Arrangement, Search
+from service.domain.serving_terms import serving_terms
 
 DEFAULT_RANK_LOSS = "as released"
 SHARES = 100
@@ -33,6 +34,7 @@ def option(search: Search, arrangement: Arrangement) -> Option:
     form, split, memory = fit.format, fit.split, fit.room.memory_bytes
     serving = search.serving(pool, form, split)
     explained, risk = stage_needs(serving), search.request.risk
+    left = search.headroom_bytes(fit)
     needs, fullest = tuple(one.need for one in explained), tightest(explained)
     share = search.wish.memory_utilization or usable_share(
         serving.engine.policy,
@@ -56,14 +58,14 @@ def option(search: Search, arrangement: Arrangement) -> Option:
         kv_cache_precision=form.cache.id,
         quality_rank=form.quality_rank,
         quality_loss=form.quantization.quality_loss if form.quality_rank else DEFAULT_RANK_LOSS,
-        per_card=PerCard(terms=fullest.terms, stage=fullest.stage.index),
+        per_card=PerCard(terms=serving_terms(serving, fullest.stage), stage=fullest.stage.index),
         card=serving_budget(serving, fullest.need, pool.gpu.id, offer, risk),
-        headroom_bytes=fit.headroom_bytes,
+        headroom_bytes=left,
         limits=serving_limits(serving, needs, offer, risk),
         hourly_usd=hourly_usd(pool, split.cards),
         power_watts=power_watts(pool, split.cards),
         starts=(serving_launch(search.request.model.name, serving, told),),
-        short_by_bytes=max(0, -fit.headroom_bytes),
+        short_by_bytes=max(0, -left),
         cost=paid(search.request, search.stock, pool, split.cards, fit.nodes),
         throughput=search.speed.of(serving, pool.gpu, form.path),
         placement=taken(pool, split.cards, split.tensor, fit.room.cards_per_node),

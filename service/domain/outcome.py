@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from service.domain.budgets import POLICIES, Offer
-from service.domain.judging import StageNeed, at_risk
+from service.domain.judging import Part, StageNeed, at_risk
 from service.domain.questions import Serving
 from service.domain.requests import Risk
-from service.domain.results import Outcome, Term
+from service.domain.results import Outcome
 from service.domain.serving_terms import sequence_cache_bytes
 
 
@@ -40,7 +40,7 @@ def stage_outcome(serving: Serving, need: StageNeed, offer: Offer, risk: Risk) -
 def fixed_obstacle(need: StageNeed, room_bytes: int, risk: Risk) -> str:
     """The weights where they alone do not fit, else the largest of the rest inside the budget."""
     inside = need.need.sides(risk).inside
-    weights = next(term for term in need.terms if term.name == "weights")
+    weights = next(part for part in need.parts if part.name == "weights")
     if at_risk(weights.amount, risk) > inside + room_bytes:
         return "weights"
     return largest(need, ("inside",), risk, but="weights")
@@ -49,8 +49,8 @@ def fixed_obstacle(need: StageNeed, room_bytes: int, risk: Risk) -> str:
 def largest(need: StageNeed, sides: tuple[str, ...], risk: Risk, but: str = "") -> str:
     """The largest term of some sides."""
 
-    def size(term: Term) -> int:
-        return at_risk(term.amount, risk)
+    def size(part: Part) -> int:
+        return at_risk(part.amount, risk)
 
-    found = [term for term in need.terms if term.side in sides and term.name != but]
+    found = [part for part in need.parts if part.side in sides and part.name != but]
     return max(found, key=size).name if found else "weights"

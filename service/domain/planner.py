@@ -7,6 +7,7 @@ from dataclasses import replace
 from service.domain.advice import advice, remedies, sensitivity
 from service.domain.candidates import CardClass, card_classes
 from service.domain.errors import InvalidRequest
+from service.domain.lanes import Run
 from service.domain.mixed import with_mixed
 from service.domain.options import option
 from service.domain.plan_results import Advice, MatrixRow, Option, Plan
@@ -25,7 +26,7 @@ from service.domain.resolving import (
 )
 from service.domain.results import Caution
 from service.domain.rules import cautions
-from service.domain.search import Arrangement, Fit, Search
+from service.domain.search import Arrangement, Search
 from service.domain.speed import resolved_speed
 from service.domain.training_choices import refuse_training_choices
 from service.domain.training_plan import training_plan
@@ -57,11 +58,11 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
         speed=resolved_speed(request.targets, wish.context_tokens or 1, stock.physics, notes),
         classes=classes,
     )
-    fits = fewest_fits(search, classes)
-    order = ranked(request.objective, fits, request.limit + 1)
+    runs = fewest_runs(search)
+    order = ranked(request.objective, runs, request.limit + 1)
     best = order[0] if order else None
     missed = None if best else nearest_miss(search, classes)
-    shown = shown_options(search, [*order, *frontier(fits, max(1, request.limit))])
+    shown = shown_options(search, [*order, *frontier(runs, max(1, request.limit))])
     found = Plan(
         model=request.model,
         workload_kind="inference",
@@ -69,7 +70,7 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
         recommendation=shown[0] if best else None,
         alternatives=tuple(shown[1 : len(order)]),
         frontier=tuple(shown[len(order) :]),
-        matrix=matrix(classes, fits),
+        matrix=matrix(classes, runs),
         nearest_miss=option(search, missed) if missed else None,
         rejected=proof(search, best, classes, complete=request.explain)
         if best
@@ -83,30 +84,29 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
     return with_mixed(search, found) if request.allow_mixed else found
 
 
-def fewest_fits(search: Search, classes: tuple[CardClass, ...]) -> list[Fit]:
+def fewest_runs(search: Search) -> list[Run]:
     """The fewest cards of every kind and format that fit; of an inventory what is worth having."""
-    fits = [
-        fit
-        for cards in classes
-        for form in cards.formats
-        if (fit := search.fewest(cards, form)) is not None
-    ]
-    return undominated(fits) if search.request.inventory else fits
+    runs = search.runs()
+    return undominated(runs) if search.request.inventory else runs
 
 
-def undominated(fits: list[Fit]) -> list[Fit]:
+def undominated(runs: list[Run]) -> list[Run]:
     """Of one kind of card at several amounts of free memory only what takes fewer or less."""
-    kept: list[Fit] = []
-    for fit in sorted(fits, key=lambda one: one.room.memory_bytes):
-        gpus = {pool.gpu.id for pool in fit.cards.pools}
+    apart = [one for run in runs for one in run.apart()]
+    kept: list[Run] = []
+    for run in sorted(apart, key=lambda one: one.classes[0].room.memory_bytes):
+        gpus = gpus_of(run)
         if not any(
-            one.format == fit.format
-            and one.split.cards <= fit.split.cards
-            and gpus <= {pool.gpu.id for pool in one.cards.pools}
+            one.format == run.format and one.split.cards <= run.split.cards and gpus <= gpus_of(one)
             for one in kept
         ):
-            kept.append(fit)
+            kept.append(run)
     return kept
+
+
+def gpus_of(run: Run) -> set[str]:
+    """Kinds of card of a run of one class."""
+    return {pool.gpu.id for pool in run.classes[0].pools}
 
 
 def advised(
@@ -164,7 +164,7 @@ def settled(
     )
 
 
-def matrix(classes: tuple[CardClass, ...], fits: list[Fit]) -> tuple[MatrixRow, ...]:
+def matrix(classes: tuple[CardClass, ...], runs: list[Run]) -> tuple[MatrixRow, ...]:
     """Fewest cards of every card × quantization; None where no number of them does."""
     kinds = {id(cards): tuple(pool.gpu.id for pool in cards.pools) for cards in classes}
     rows: dict[tuple[str, ...], dict[str, int | None]] = {}
@@ -172,8 +172,10 @@ def matrix(classes: tuple[CardClass, ...], fits: list[Fit]) -> tuple[MatrixRow, 
         names = [form.quantization.id for form in cards.formats]
         names += [refusal.quantization for refusal in cards.refusals]
         rows.setdefault(kinds[id(cards)], {}).update(dict.fromkeys(names))
-    for fit in fits:
-        row, name = rows[kinds[id(fit.cards)]], fit.format.quantization.id
-        held = row[name]
-        row[name] = fit.split.cards if held is None else min(held, fit.split.cards)
+    for run in runs:
+        name, count = run.format.quantization.id, run.split.cards
+        for cards in run.classes:
+            row = rows[kinds[id(cards)]]
+            held = row[name]
+            row[name] = count if held is None else min(held, count)
     return tuple(MatrixRow(gpus=gpus, cards=cards) for gpus, cards in rows.items())

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
 from service.domain.candidates import CardClass, Format
-from service.domain.judging import budget_bytes_of, sides_of, stages_of, term_sizes
+from service.domain.judging import at_risk, sides_of
 from service.domain.plan_results import Reason, Rejection
 from service.domain.ranking import preference
 from service.domain.requests import Pool
@@ -23,14 +23,11 @@ def obstacle(search: Search, fit: Fit) -> str:
 
     What lies outside the engine's budget is an obstacle only where it alone exceeds its room.
     """
-    serving = search.serving(fit.cards.pools[0], fit.format, fit.split)
-    risk, memory = search.request.risk, fit.room.memory_bytes
-    stages = [term_sizes(serving, stage, risk) for stage in stages_of(serving)]
-    fullest = max(stages, key=lambda sizes: sum(one.bytes for one in sizes if one.in_budget))
-    room, used = budget_bytes_of(serving, sides_of(fullest), memory), 0
+    fullest, risk = search.needs(fit.cards, fit.format).parts(fit.split), search.request.risk
+    room, used = search.budget_bytes(fit, sides_of(fullest, risk)), 0
     for one in sorted(fullest, key=lambda one: one.side == "cache"):
         if one.in_budget:
-            used += one.bytes
+            used += at_risk(one.amount, risk)
             if used > room:
                 return one.name
     return "runtime"
@@ -39,7 +36,7 @@ def obstacle(search: Search, fit: Fit) -> str:
 def memory_rejection(search: Search, fit: Fit) -> Rejection:
     """One combination that misses, by how much and through which term."""
     split, gpu, name = fit.split, fit.cards.pools[0].gpu.id, fit.format.quantization.id
-    term, short = obstacle(search, fit), -fit.headroom_bytes
+    term, short = obstacle(search, fit), -search.headroom_bytes(fit)
     shape = f"tensor {split.tensor} x pipeline {split.pipeline} x data {split.data}"
     return Rejection(
         gpu=gpu,
@@ -70,7 +67,7 @@ def others(cards: CardClass) -> tuple[str, ...]:
 def shortfall(search: Search, cards: CardClass, form: Format, count: int) -> Rejection:
     """Why a format does not do on exactly so many cards of a class."""
     nearest = search.nearest(cards, form, count)
-    if nearest is not None and nearest.headroom_bytes < 0:
+    if nearest is not None and search.headroom_bytes(nearest) < 0:
         return memory_rejection(search, nearest)
     ways = "within the limits" if cards.room.is_counted else "of the model"
     message = f"no split {ways} takes exactly {count} cards"
@@ -112,7 +109,7 @@ def proof(
         forms = preferable(search, best, cards)
         if cards is not own and not complete:
             smallest = min(
-                forms, key=lambda pair: search.series(cards, pair[0]).weight_bytes, default=None
+                forms, key=lambda pair: search.workload.least_weight_bytes(pair[0]), default=None
             )
             forms = iter([smallest] if smallest else [])
         for form, count in forms:
@@ -156,10 +153,10 @@ def standing(search: Search, pool: Pool, rank: int) -> Callable[[int], tuple[int
 
 def least_missing(search: Search, cards: CardClass, form: Format, most: int) -> int:
     """The number of cards, up to `most`, whose best way misses least; `most` where none has one."""
-    ways = search.series(cards, form).ways
+    ways = search.ways(cards, form)
     tried = [search.nearest(cards, form, n) for n in range(min(most, len(ways) - 1), 0, -1)]
     found = [fit for fit in tried if fit is not None]
-    return max(found, key=lambda fit: fit.headroom_bytes).split.cards if found else most
+    return max(found, key=search.headroom_bytes).split.cards if found else most
 
 
 def refusals(cards: CardClass) -> list[Rejection]:
@@ -179,17 +176,18 @@ def refusals(cards: CardClass) -> list[Rejection]:
 
 def nearest_miss(search: Search, classes: tuple[CardClass, ...]) -> Arrangement | None:
     """Of everything that the limits allow, the arrangement that misses least."""
-    best: Fit | None = None
-    for cards in classes:
-        for form in cards.formats:
-            for count in most_cards(search, cards, form):
-                found = search.nearest(cards, form, count)
-                if found and (best is None or found.headroom_bytes > best.headroom_bytes):
-                    best = found
+    found = (
+        fit
+        for cards in classes
+        for form in cards.formats
+        for count in most_cards(search, cards, form)
+        if (fit := search.nearest(cards, form, count)) is not None
+    )
+    best = max(found, key=search.headroom_bytes, default=None)
     return Arrangement(pool=best.cards.pools[0], fit=best) if best else None
 
 
 def most_cards(search: Search, cards: CardClass, form: Format) -> list[int]:
     """Largest numbers of cards that whole replicas of any split take."""
-    ways = search.series(cards, form).ways
+    ways = search.ways(cards, form)
     return [count for count, row in enumerate(ways) if row][-NEAREST:]

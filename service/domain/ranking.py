@@ -6,7 +6,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from heapq import nsmallest
 
+from service.domain.candidates import CardClass
 from service.domain.hardware import Gpu
+from service.domain.lanes import Run
 from service.domain.requests import Objective, Pool
 from service.domain.search import Arrangement, Fit
 
@@ -96,63 +98,74 @@ def preference(objective: Objective, pool: Pool, cards: int, quality_rank: int) 
     return (first, cards, quality_rank, cost(pool, cards), memory)
 
 
-def best_pool(objective: Objective, pools: tuple[Pool, ...]) -> Pool:
-    """The pool of a class that comes first; the order inside a class is the same at any count."""
-    if objective == "lowest-power":
-        return min(pools, key=lambda pool: (power(pool, 1), cost(pool, 1), pool.gpu.id))
-    return min(pools, key=lambda pool: (cost(pool, 1), pool.gpu.id))
+Rough = tuple[int, int]
 
-
-COARSE: dict[Objective, Callable[[Fit, Pool], int]] = {
-    "fewest-cards": lambda fit, _: fit.split.cards,
-    "lowest-cost": lambda fit, pool: cost(pool, fit.split.cards),
-    "lowest-power": lambda fit, pool: power(pool, fit.split.cards),
-    "highest-quality": lambda fit, _: fit.format.quality_rank,
-    "least-memory": lambda fit, _: fit.split.cards * fit.room.memory_bytes,
+ROUGH: dict[Objective, Callable[[Run, CardClass], Rough]] = {
+    "fewest-cards": lambda run, _: (run.split.cards, run.format.quality_rank),
+    "lowest-cost": lambda run, cards: (least_cost(cards, run.split.cards), run.split.cards),
+    "lowest-power": lambda run, cards: (least_power(cards, run.split.cards), run.split.cards),
+    "highest-quality": lambda run, _: (run.format.quality_rank, run.split.cards),
+    "least-memory": lambda run, cards: (
+        run.split.cards * cards.room.memory_bytes,
+        run.split.cards,
+    ),
 }
-"""The first part of each order, to sift before whole keys are compared."""
+"""The first parts of each order for the best pool of a class, to sift before whole keys."""
 
 
-def ranked(objective: Objective, fits: list[Fit], count: int) -> list[Arrangement]:
+def least_cost(cards: CardClass, count: int) -> int:
+    """Price of so many cards of the cheapest pool of a class; pools stand cheapest first."""
+    return cost(cards.pools[0], count)
+
+
+def least_power(cards: CardClass, count: int) -> int:
+    """Board power of so many cards of the pool of a class that takes least."""
+    return min(power(pool, count) for pool in cards.pools)
+
+
+def ranked(objective: Objective, runs: list[Run], count: int) -> list[Arrangement]:
     """The `count` best arrangements, best first.
 
-    Every arrangement among the best belongs to a fit whose best pool is among the best fits, so
-    pools are told apart only inside those.
+    What is worse than the `count` best classes in the first parts of the order is worse in all of
+    it, so only the others are told apart by pools and whole keys.
     """
-    key, coarse = OBJECTIVES[objective], COARSE[objective]
-    leaders = leading_pools(objective, fits)
-    heads = [(coarse(fit, pool), fit, pool) for fit, pool in zip(fits, leaders, strict=True)]
-    bound = max(nsmallest(count, (head[0] for head in heads)), default=0)
-    sifted = (Arrangement(pool=pool, fit=fit) for rough, fit, pool in heads if rough <= bound)
-    kept = nsmallest(count, sifted, key=key)
-    members = (Arrangement(pool=p, fit=head.fit) for head in kept for p in head.fit.cards.pools)
-    return nsmallest(count, members, key=key)
+    rough = ROUGH[objective]
+    heads = [(rough(run, cards), run, cards) for run in runs for cards in run.classes]
+    bound = max(nsmallest(count, (head[0] for head in heads)), default=(0, 0))
+    members = (
+        Arrangement(pool=pool, fit=fit_of(run, cards))
+        for head, run, cards in heads
+        if head <= bound
+        for pool in cards.pools
+    )
+    return nsmallest(count, members, key=OBJECTIVES[objective])
 
 
-def leading_pools(objective: Objective, fits: list[Fit]) -> list[Pool]:
-    """For every fit the pool of its class that comes first."""
-    leaders: dict[int, Pool] = {}
-    found = []
-    for fit in fits:
-        place = id(fit.cards)
-        if place not in leaders:
-            leaders[place] = best_pool(objective, fit.cards.pools)
-        found.append(leaders[place])
-    return found
-
-
-def frontier(fits: list[Fit], count: int) -> list[Arrangement]:
+def frontier(runs: list[Run], count: int) -> list[Arrangement]:
     """Arrangements that no other beats in cards, quality and cost together."""
-    best: dict[tuple[int, int], list[Arrangement]] = {}
-    least: dict[tuple[int, int], int] = {}
-    for fit, pool in zip(fits, leading_pools("lowest-cost", fits), strict=True):
-        place, price = (fit.split.cards, fit.format.quality_rank), cost(pool, fit.split.cards)
-        if price < least.get(place, NEVER + 1):
-            least[place], best[place] = price, []
-        if price == least[place]:
-            best[place].append(Arrangement(pool=pool, fit=fit))
+    best: dict[Rough, list[tuple[Run, CardClass]]] = {}
+    least: dict[Rough, int] = {}
+    for run in runs:
+        place = (run.split.cards, run.format.quality_rank)
+        for cards in run.classes:
+            price = least_cost(cards, place[0])
+            if price < least.get(place, NEVER + 1):
+                least[place], best[place] = price, []
+            if price == least[place]:
+                best[place].append((run, cards))
     points: list[tuple[int, int, Arrangement]] = []
     for place, price in sorted(least.items()):
         if not any(rank <= place[1] and paid <= price for rank, paid, _ in points):
-            points.append((place[1], price, min(best[place], key=fewest_cards_key)))
+            points.append((place[1], price, first(best[place])))
     return [one for _, _, one in points[:count]]
+
+
+def first(alike: list[tuple[Run, CardClass]]) -> Arrangement:
+    """Of arrangements that cost the same the one that fewest-cards puts first."""
+    members = (Arrangement(pool=cards.pools[0], fit=fit_of(run, cards)) for run, cards in alike)
+    return min(members, key=fewest_cards_key)
+
+
+def fit_of(run: Run, cards: CardClass) -> Fit:
+    """A run on one of its classes."""
+    return Fit(cards=cards, format=cards.own(run.format), split=run.split)

@@ -177,7 +177,7 @@ class NodeRow:
     free_memory_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pool:
     """Cards of one kind with at least as much free memory, on nodes of any size.
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from service.domain.bounds import Bound
+from service.domain.bounds import Candidate, Candidates, Stairs
+from service.domain.budgets import Sides, budget_bytes
 from service.domain.candidates import CardClass, Format, Room
+from service.domain.lanes import Lane, Run
 from service.domain.questions import Serving, Split
 from service.domain.requests import PlanRequest, Pool, ServingWish, Stock
-from service.domain.share import Share
+from service.domain.share import Share, SmallestCards
 from service.domain.speed import Speed
-from service.domain.ways import Ground, SplitChoices, divisible_splits, nodes_of, ways_by_count
+from service.domain.units import ceil_div
+from service.domain.ways import (
+    Ground,
+    SplitChoices,
+    divisible_splits,
+    nodes_of,
+    useful_ways,
+    ways_by_count,
+)
 from service.domain.workload import Needs, Workload
 
 DEFAULT_TENSOR_PARALLEL = (1, 2, 4, 8, 16)
@@ -20,12 +31,11 @@ DEFAULT_EXPERT_PARALLEL = (1,)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fit:
-    """A format on so many cards of a class; `headroom_bytes` is negative where it does not fit."""
+    """A format on so many cards of a class."""
 
     cards: CardClass
     format: Format
     split: Split
-    headroom_bytes: int
 
     @property
     def room(self) -> Room:
@@ -46,16 +56,6 @@ class Arrangement:
     fit: Fit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """A format on alike cards: the ways to use every number of them, and what each takes."""
-
-    needs: Needs
-    bound: Bound
-    ways: tuple[tuple[Split, ...], ...]
-    weight_bytes: int
-
-
 def split_choices(request: PlanRequest, wish: ServingWish) -> SplitChoices:
     """Degrees of parallelism that a request leaves open."""
     wanted = request.choices
@@ -68,9 +68,18 @@ def split_choices(request: PlanRequest, wish: ServingWish) -> SplitChoices:
     )
 
 
+def runners(classes: Iterable[CardClass]) -> Iterable[tuple[Format, list[CardClass]]]:
+    """Formats that take the same bytes, with the classes that run them."""
+    found: dict[tuple[int, str, str], tuple[Format, list[CardClass]]] = {}
+    for cards in classes:
+        for form in cards.formats:
+            found.setdefault(form.stored_as, (form, []))[1].append(cards)
+    return found.values()
+
+
 @dataclass(slots=True, kw_only=True)
 class Search:
-    """One request's search; cards of the same defaults and node share a series."""
+    """One request's search; cards that differ in memory alone share a lane."""
 
     request: PlanRequest
     wish: ServingWish
@@ -80,10 +89,10 @@ class Search:
     workload: Workload = field(init=False)
     share: Share = field(init=False)
     split_choices: SplitChoices = field(init=False)
-    _series: dict[tuple[object, ...], Series] = field(default_factory=dict)
-    _bounds: dict[tuple[object, ...], Bound] = field(default_factory=dict)
     _grounds: dict[int, Ground] = field(default_factory=dict)
-    _lightest: int | None = None
+    _candidates: dict[tuple[object, ...], Candidates] = field(default_factory=dict)
+    _sizes: dict[int | None, list[int]] = field(default_factory=dict)
+    _smallest: dict[tuple[int, int | None], SmallestCards] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Settle what every step needs."""
@@ -114,52 +123,92 @@ class Search:
         ample = sum(nodes for cards, nodes in room.shape if cards >= tensor) >= most
         return Ground(max_tensor=tensor, max_cards=most, shape=() if ample else room.shape)
 
-    def series(self, cards: CardClass, form: Format) -> Series:
-        """What every number of cards takes in a format."""
-        room = cards.room
-        ground = self.ground(room)
-        formats = (id(form.quantization), form.precision.id, form.cache.id)
-        key = (formats, id(room.batch), ground)
-        found = self._series.get(key)
-        if found is None:
-            found = self._series[key] = self._new_series(cards, form, ground)
-        return found
+    def lanes(self) -> Iterator[tuple[Lane, Format]]:
+        """Every format with the classes that run it, those together that differ in memory alone."""
+        members: dict[tuple[object, ...], list[CardClass]] = {}
+        for cards in self.classes:
+            room = cards.room
+            key = (room.batch, self.ground(room), room.fast_as, self.total_of(room))
+            members.setdefault(key, []).append(cards)
+        for alike in members.values():
+            known: dict[tuple[int, ...], Lane] = {}
+            for form, able in runners(alike):
+                place = tuple(map(id, able))
+                if place not in known:
+                    known[place] = self.lane(*able)
+                yield known[place], form
 
-    def _new_series(self, cards: CardClass, form: Format, ground: Ground) -> Series:
-        splits = divisible_splits(
-            self.request.model.architecture, form.quantization, self.split_choices
-        )
-        return Series(
-            needs=self.workload.needs(cards.pools[0].gpu, cards.room.batch, form),
-            bound=self.bound(cards, form, ground),
-            ways=ways_by_count(splits, ground, self.most_replicas(ground)),
-            weight_bytes=self.workload.least_weight_bytes(form),
+    def lane(self, *classes: CardClass) -> Lane:
+        """Classes of cards that differ in memory alone."""
+        ordered = tuple(sorted(classes, key=lambda cards: cards.room.memory_bytes))
+        room = ordered[0].room
+        return Lane(
+            classes=ordered,
+            memories=tuple(cards.room.memory_bytes for cards in ordered),
+            ground=self.ground(room),
+            total_bytes=self.total_of(room),
         )
 
-    def bound(self, cards: CardClass, form: Format, ground: Ground) -> Bound:
-        """What every number of cards takes at least, over all formats of a precision and cache."""
-        key = (form.precision.id, form.cache.id, id(cards.room.batch), ground)
-        found = self._bounds.get(key)
+    def total_of(self, room: Room) -> int | None:
+        """The total of a card where the engine's share of it depends on that."""
+        return room.total_bytes if self.share.varies else None
+
+    def splits(self, form: Format) -> tuple[Split, ...]:
+        """Splits of one replica that divide the model in a format."""
+        model = self.request.model.architecture
+        return divisible_splits(model, form.quantization, self.split_choices)
+
+    def stairs(self, lane: Lane, form: Format) -> Stairs:
+        """The first way that fits each size of card, in a format."""
+        cards = lane.classes[0]
+        needs = self.needs(cards, form)
+        return Stairs(
+            candidates=self.candidates(lane.ground, form),
+            weight_bytes=needs.least_weight_bytes,
+            all_cached_bytes=needs.beside.all_cached_bytes,
+            cap=self.share.cap,
+            floor=needs.beside.floor,
+            smallest_bytes=self.smallest(needs, lane.total_bytes).of,
+            slow=lambda way: self.missed_target(cards, form, way) is not None,
+        )
+
+    def candidates(self, ground: Ground, form: Format) -> Candidates:
+        """Useful ways for a format, fewest cards first, and what they cache at least."""
+        splits = self.splits(form)
+        key = (splits, form.cache.id, ground)
+        found = self._candidates.get(key)
         if found is None:
-            gpu, batch = cards.pools[0].gpu, cards.room.batch
-            model, plain = self.request.model.architecture, self.stock.quantizations["none"]
-            splits = divisible_splits(model, plain, self.split_choices)
-            found = self._bounds[key] = Bound(
-                ways=ways_by_count(splits, ground, self.most_replicas(ground)),
-                loads=lambda way: self.workload.loads(gpu, batch, form, way),
-                cap=self.share.cap,
-                weight_bytes=self.lightest_bytes,
+            held = self.workload.concurrency
+            wanted = None if self.speed.targets.requests_per_second else held
+            ways = useful_ways(splits, ground, self.most_replicas(ground), wanted)
+            one = self.workload.least_cached_bytes(form.cache)
+            found = self._candidates[key] = Candidates(
+                tuple(Candidate(way, way.ranks, ceil_div(held, way.data) * one) for way in ways),
+                tuple(way.cards for way in ways),
             )
         return found
 
-    @property
-    def lightest_bytes(self) -> int:
-        """Weights in the format that takes least of all in question. [B]"""
-        if self._lightest is None:
-            formats = {id(form): form for cards in self.classes for form in cards.formats}
-            sizes = map(self.workload.least_weight_bytes, formats.values())
-            self._lightest = min(sizes, default=0)
-        return self._lightest
+    def smallest(self, needs: Needs, total_bytes: int | None) -> SmallestCards:
+        """The smallest of the cards in question that each way fits."""
+        key = (id(needs), total_bytes)
+        found = self._smallest.get(key)
+        if found is None:
+            found = self._smallest[key] = SmallestCards(
+                share=self.share,
+                needs=needs,
+                sizes=self.sizes(total_bytes),
+                total_bytes=total_bytes or 0,
+            )
+        return found
+
+    def sizes(self, total_bytes: int | None) -> list[int]:
+        """Memory of the cards in question, smallest first; of those of a total where it counts."""
+        found = self._sizes.get(total_bytes)
+        if found is None:
+            rooms = (cards.room for cards in self.classes)
+            sizes = {one.memory_bytes for one in rooms if total_bytes in {None, one.total_bytes}}
+            found = self._sizes[total_bytes] = sorted(sizes)
+        return found
 
     def most_replicas(self, ground: Ground) -> int:
         """Replicas beyond the sequences are idle, unless requests come faster than one serves."""
@@ -174,33 +223,51 @@ class Search:
         gpu = cards.pools[0].gpu
         return self.speed.missed(self.workload.serving(gpu, form, way), gpu, form.path)
 
+    def runs(self) -> list[Run]:
+        """The fewest cards of every kind in every format that fit."""
+        return [
+            Run(lane, form, *step)
+            for lane, form in self.lanes()
+            for step in self.stairs(lane, form).steps(lane.memories)
+        ]
+
     def fewest(self, cards: CardClass, form: Format, most: int | None = None) -> Fit | None:
         """The arrangement of fewest cards that fits; None where none does within the limits.
 
         `most` is the largest number of cards that is of interest, all that the limits allow if
-        None. The bound over all formats rules out every smaller number; from there on numbers are
-        judged one by one, ways that an equal part of the weights already overfills left out.
+        None.
         """
-        series, memory = self.series(cards, form), cards.room.memory_bytes
-        bound, weights = series.bound, series.weight_bytes
-        last = len(series.ways) - 1 if most is None else min(most, len(series.ways) - 1)
-        for count in range(bound.first_count(memory, last), last + 1):
-            for way in series.ways[count]:
-                if bound.held_bytes(way, weights) > memory:
-                    continue
-                left = self.share.headroom_bytes(cards.room, series.needs.of(way), way)
-                if left >= 0 and self.missed_target(cards, form, way) is None:
-                    return Fit(cards=cards, format=form, split=way, headroom_bytes=left)
+        lane = self.lane(cards)
+        for step in self.stairs(lane, form).steps(lane.memories):
+            if most is None or step.way.cards <= most:
+                return Fit(cards=cards, format=form, split=step.way)
         return None
+
+    def needs(self, cards: CardClass, form: Format) -> Needs:
+        """What the heaviest stages take in a format on a class of cards."""
+        return self.workload.needs(cards.pools[0].gpu, cards.room.batch, form)
+
+    def headroom_bytes(self, fit: Fit) -> int:
+        """What a way leaves of each card, negative where bytes are missing. [B]"""
+        room, way = fit.room, fit.split
+        need = self.needs(fit.cards, fit.format).of(way)
+        return self.share.headroom_bytes(room.memory_bytes, room.total_bytes, need, way)
+
+    def budget_bytes(self, fit: Fit, sides: Sides) -> int:
+        """What the engine takes of each card for itself. [B]"""
+        room, way = fit.room, fit.split
+        need = self.needs(fit.cards, fit.format).of(way)
+        offer = self.share.offer(room.memory_bytes, room.total_bytes, need, way)
+        return budget_bytes(self.wish.engine.policy, offer, sides)
+
+    def ways(self, cards: CardClass, form: Format) -> tuple[tuple[Split, ...], ...]:
+        """At index n every way to use exactly n cards."""
+        ground = self.ground(cards.room)
+        return ways_by_count(self.splits(form), ground, self.most_replicas(ground))
 
     def nearest(self, cards: CardClass, form: Format, count: int) -> Fit | None:
         """Of all arrangements on exactly so many cards, the one that misses least."""
-        series = self.series(cards, form)
-        if count >= len(series.ways):
-            return None
-        best: Fit | None = None
-        for way in series.ways[count]:
-            left = self.share.headroom_bytes(cards.room, series.needs.of(way), way)
-            if best is None or left > best.headroom_bytes:
-                best = Fit(cards=cards, format=form, split=way, headroom_bytes=left)
-        return best
+        ways = self.ways(cards, form)
+        row = ways[count] if count < len(ways) else ()
+        fits = (Fit(cards=cards, format=form, split=way) for way in row)
+        return max(fits, key=self.headroom_bytes, default=None)

@@ -10,6 +10,7 @@ from service.domain.nodes import Shape, groups_in, nodes_for
 from service.domain.precision import Quantization
 from service.domain.questions import Split
 from service.domain.rules import indivisible, indivisible_experts
+from service.domain.units import ceil_div
 
 
 def nodes_of(split: Split, shape: Shape) -> int:
@@ -64,6 +65,37 @@ class Ground:
     shape: Shape = ()
 
 
+def most_copies(split: Split, ground: Ground, most_replicas: int) -> int:
+    """Replicas of a split that a ground holds."""
+    if split.tensor > ground.max_tensor:
+        return 0
+    most = min(ground.max_cards // split.ranks, most_replicas)
+    if ground.shape:
+        groups = groups_in(ground.shape, split.tensor)
+        most = min(most, groups // (split.ranks // split.tensor))
+    return most
+
+
+@lru_cache(maxsize=1024)
+def useful_ways(
+    splits: tuple[Split, ...], ground: Ground, most_replicas: int, sequences: int | None
+) -> tuple[Split, ...]:
+    """Ways by number of cards: fewest ranks, then fewest stages, first.
+
+    Of replicas that hold as many of the sequences each, the fewest stand for all; where nobody
+    counts sequences every number of them is useful.
+    """
+    found = []
+    for split in splits:
+        held = 0
+        for data in range(1, most_copies(split, ground, most_replicas) + 1):
+            each = -data if sequences is None else ceil_div(sequences, data)
+            if each != held:
+                held = each
+                found.append(split_of(split.tensor, split.pipeline, split.expert, data))
+    return tuple(sorted(found, key=lambda way: way.cards))
+
+
 @lru_cache(maxsize=1024)
 def ways_by_count(
     splits: tuple[Split, ...], ground: Ground, most_replicas: int
@@ -71,13 +103,7 @@ def ways_by_count(
     """At index n every way that takes exactly n cards: fewest ranks, then fewest stages, first."""
     table: list[list[Split]] = [[] for _ in range(ground.max_cards + 1)]
     for split in splits:
-        ranks = split.ranks
-        if split.tensor > ground.max_tensor:
-            continue
-        most = min(ground.max_cards // ranks, most_replicas)
-        if ground.shape:
-            most = min(most, groups_in(ground.shape, split.tensor) // (ranks // split.tensor))
-        for data in range(1, most + 1):
+        for data in range(1, most_copies(split, ground, most_replicas) + 1):
             way = split_of(split.tensor, split.pipeline, split.expert, data)
-            table[ranks * data].append(way)
+            table[way.cards].append(way)
     return tuple(tuple(row) for row in table)

@@ -232,6 +232,7 @@ LLAMA_CPP = EngineModel(
             source="llama.cpp src/llama-kv-cache.cpp; shapes from the config",
             side=cached,
             shape=True,
+            each_sequence=True,
         ),
         RECURRENT_STATE,
         DRAFT_MODEL,
@@ -245,6 +246,7 @@ LLAMA_CPP = EngineModel(
         ),
         TermForm(
             name="runtime",
+            follows_held=False,
             expected=runtime,
             values=lambda serving, _: {"profile": serving.profile.since},
             formula="constant",

@@ -182,6 +182,7 @@ KV_CACHE = TermForm(
     provenance="exact",
     source="shapes from the config; blocks as the engine cuts them",
     side=cached,
+    each_sequence=True,
     shape=True,
 )
 
@@ -219,6 +220,7 @@ def draft_values(serving: Serving, stage: Stage) -> Mapping[str, Value]:
 
 DRAFT_MODEL = TermForm(
     name="draft_model",
+    follows_held=False,
     expected=draft_model,
     values=draft_values,
     formula="sum over the draft's tensors of rows x columns x bits / 8",

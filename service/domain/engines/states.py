@@ -84,5 +84,6 @@ RECURRENT_STATE = TermForm(
     provenance="exact",
     source="vLLM model_executor/layers/mamba/mamba_utils.py; shapes from the config",
     side=cached,
+    each_sequence=True,
     present=lambda serving: bool(state_rows(serving.model, 1)),
 )

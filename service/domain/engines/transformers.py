@@ -163,6 +163,7 @@ TRANSFORMERS = EngineModel(
         ),
         TermForm(
             name="runtime",
+            follows_held=False,
             expected=runtime,
             values=lambda serving, _: {"profile": serving.profile.since},
             formula="constant of the version",

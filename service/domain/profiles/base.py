@@ -61,7 +61,7 @@ class BatchDefaults:
         return max(self.max_batched_tokens, context_tokens)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BaseProfile:
     """Defaults of one version range of any engine.
 

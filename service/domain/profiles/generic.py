@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from service.domain.profiles.base import BaseProfile, ByRanks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GenericProfile(BaseProfile):
     """Copies that one step holds, and what stands beside the model.
 

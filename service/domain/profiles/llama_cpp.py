@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from service.domain.profiles.base import BaseProfile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LlamaCppProfile(BaseProfile):
     """Constants of one version range of llama.cpp.
 

@@ -16,7 +16,7 @@ class GraphBatch:
     sequences: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SglangProfile(BaseProfile):
     """Constants of one version range of SGLang.
 

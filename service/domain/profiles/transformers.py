@@ -10,7 +10,7 @@ from service.domain.profiles.base import BaseProfile
 Growth = Literal["whole", "layer"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TransformersProfile(BaseProfile):
     """Constants of one version range of transformers.
 

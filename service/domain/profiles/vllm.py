@@ -29,7 +29,7 @@ class ExpertLayout:
     bias_bits: int = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VllmProfile(BaseProfile):
     """Constants of one version range of vLLM.
 
