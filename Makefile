@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 BIN := $(VENV)/bin
 
-.PHONY: help serve test lint accuracy loading lock docs picture clean
+.PHONY: help serve test lint accuracy bench loading lock docs picture clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 12
@@ -47,6 +47,9 @@ loading: $(STAMPS)/test ## Replay how MXFP4 experts are loaded; shows the shares
 
 docs: $(STAMPS)/test ## Write docs/MODELS.md from the catalog
 	$(BIN)/python -m benchmarks.models
+
+bench: $(STAMPS)/test ## Time estimates and plans, in process and over HTTP; write docs/PERFORMANCE.md
+	$(BIN)/python -m benchmarks.performance
 
 picture: $(STAMPS)/test ## Take the README's picture anew, as the browser tests leave it
 	$(BIN)/python -m pytest -q tests/browser -k serving

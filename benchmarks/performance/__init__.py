@@ -1,0 +1,1 @@
+"""How fast the service is, against floors of the same run: `python -m benchmarks.performance`."""
