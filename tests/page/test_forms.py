@@ -59,6 +59,23 @@ def test_the_link_the_curl_and_the_sheet_ask_the_same(client: FlaskClient) -> No
     assert parse_qs(urlsplit(copied(text, "sheet").split('"')[1]).query) == wanted
 
 
+def test_the_cell_s_formula_gets_the_number_of_cards(client: FlaskClient) -> None:
+    flat = {**SERVED, "gpu": "l40s-48gb,l4-24gb,h100-sxm5-80gb,h200-sxm5-141gb,a100-sxm4-80gb"}
+    formula = copied(client.get("/", query_string=flat).text, "cell")
+    pieces = re.findall(r'"([^"]*)"', formula)
+    assert max(map(len, pieces)) <= 255
+    parts = urlsplit("".join(pieces))
+    best = client.get("/v1/plans", query_string=flat).json["recommendation"]
+    assert client.get(f"{parts.path}?{parts.query}").text == str(best["cards"])
+
+
+def test_the_files_to_download_are_there(client: FlaskClient) -> None:
+    text = client.get("/", query_string=SERVED).text
+    links = [html.unescape(link) for link in re.findall(r'href="([^"]+)" download', text)]
+    assert [client.get(link).status_code for link in links] == [200, 200]
+    assert [urlsplit(link).path for link in links] == ["/v1/plans.csv", "/v1/plans.xlsx"]
+
+
 def test_the_manifest_asks_kubernetes_for_the_cards(client: FlaskClient) -> None:
     text = client.get("/", query_string={**SERVED, "gpu": "l40s-48gb"}).text
     found = list(yaml.safe_load_all(copied(text, "kubernetes")))

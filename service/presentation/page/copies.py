@@ -16,6 +16,8 @@ from service.presentation.renderers.table import SYSTEMS, render
 from service.presentation.renderers.work import CannotRender
 
 SAFE = ",:/"
+PIECE = 250
+FILES = ("csv", "xlsx")
 CHAT_NAMES = {"context_tokens": "ctx", "concurrency": "users", "sequence_tokens": "seq"}
 TOLD_APART = {"model", "parameters", "gpu", "kind", "config"}
 
@@ -113,18 +115,35 @@ def systems(question: Question, plan: Plan) -> tuple[tuple[str, str], ...]:
     return tuple((name, f"/v1/plans?{question.query}&render={name}") for name in SYSTEMS)
 
 
+def cell(address: str) -> str:
+    """The formula of a cell; a spreadsheet takes no text of more than 255 characters at once."""
+    pieces = [address[at : at + PIECE] for at in range(0, len(address), PIECE)]
+    quoted = [f'"{piece}"' for piece in pieces]
+    return f"=WEBSERVICE({'&'.join(quoted)})"
+
+
+def files(question: Question) -> tuple[tuple[str, str], ...]:
+    """The plan as files, by the letters that stand for them."""
+    if question.has_config:
+        return ()
+    return tuple((name.upper(), f"/v1/plans.{name}?{question.query}") for name in FILES)
+
+
 def links(question: Question) -> Iterator[Copy]:
     """Forms whose question is a link."""
-    address = f"{question.host}/v1/plans?{question.query}"
+    asked = question.query
     yield Copy(
-        id="sheet",
-        label="Spreadsheet",
-        hint="Excel: Data, Get Data, Blank Query, Advanced Editor",
-        text=f'Csv.Document(Web.Contents("{address}", [Headers=[Accept="text/csv"]]))',
+        id="cell",
+        label="Cell",
+        hint="The number of cards, in Excel or LibreOffice",
+        text=cell(f"{question.host}/v1/scalar/cards?{asked}&on_error=text"),
     )
     yield Copy(
-        id="chat",
-        label="Chat",
-        hint="A slash command's line",
-        text=chat_line(question.flat),
+        id="sheet",
+        label="Power Query",
+        hint="All options: Excel, Data, Blank Query, Advanced Editor",
+        text=f'Csv.Document(Web.Contents("{question.host}/v1/plans.csv?{asked}"))',
+    )
+    yield Copy(
+        id="chat", label="Chat", hint="A slash command's line", text=chat_line(question.flat)
     )

@@ -12,7 +12,7 @@ from service.domain.results import Note
 from service.domain.step import Step
 from service.presentation.page.bars import Bar, Phases, memory_bar, phase_columns
 from service.presentation.page.confidence import Confidence, confidence
-from service.presentation.page.copies import Copy, Question, copies, query, systems
+from service.presentation.page.copies import Copy, Question, copies, files, query, systems
 from service.presentation.page.explain import TermRow, term_rows
 from service.presentation.page.frontier import Frontier, OptionRow, frontier, option_rows
 from service.presentation.page.grids import Matrix, matrix
@@ -79,6 +79,7 @@ class Results:
     copies: tuple[Copy, ...]
     query: str
     systems: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, str], ...]
     growth_query: str
 
 
@@ -205,5 +206,6 @@ def results(
         copies=tuple(copies(question, plan, stock.gpus)),
         query=question.query,
         systems=systems(question, plan),
+        files=files(question),
         growth_query=growth_query(plan.recommendation, flat),
     )
