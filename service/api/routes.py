@@ -25,6 +25,7 @@ from service.api.fleet_build import fleet_request
 from service.api.fleet_schema import FLEET
 from service.api.plan_build import plan_request
 from service.api.rendering import RENDER, attached, wanted_system
+from service.api.repeats import kept
 from service.api.schemas import ESTIMATE, FOOTPRINT, PLAN
 from service.domain.estimate import estimate
 from service.domain.fleet import fleet
@@ -37,7 +38,7 @@ from service.presentation.plans import plan_report
 from service.presentation.renderers.table import render
 from service.presentation.rendering import json_text
 
-BLUEPRINT = Blueprint("questions", __name__)
+BLUEPRINT = kept(Blueprint("questions", __name__))
 FOOTPRINT_PRECISIONS = ("float32", "float16", "int8", "int4")
 
 
