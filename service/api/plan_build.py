@@ -113,6 +113,7 @@ def plan_request(catalogs: Catalogs, body: Body) -> PlanRequest:
         risk=body.get("risk", "high"),
         limit=body.get("limit", 10),
         explain=body.get("explain", False),
+        answer_only=body.get("answer_only", False),
         targets=target_wish(body["targets"]) if "targets" in body else None,
         repriced=repriced(catalogs, body.get("price_overrides", {})),
         costs=cost_rules(catalogs, body["costs"]) if "costs" in body else None,

@@ -75,7 +75,7 @@ def serving_plan(request: PlanRequest, wish: ServingWish, stock: Stock) -> Plan:
         rejected=proof(search, best, classes, complete=request.explain)
         if best
         else tuple(row for cards in classes for row in refusals(cards)),
-        advice=advised(search, best, missed),
+        advice=() if request.answer_only else advised(search, best, missed),
         sensitivity=sensitivity(search, best) if best and request.explain else None,
         assumptions=tuple(notes.found),
         warnings=plan_cautions(search, best) if best else (),

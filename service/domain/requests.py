@@ -204,7 +204,10 @@ class TargetWish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
-    """The smallest combination that fits, out of the choices and within the limits."""
+    """The smallest combination that fits, out of the choices and within the limits.
+
+    answer_only  without advice, which costs as much as several plans; for rows and cells
+    """
 
     model: ModelFacts
     precision: Precision | None
@@ -218,6 +221,7 @@ class PlanRequest:
     risk: Risk = "high"
     limit: int = 10
     explain: bool = False
+    answer_only: bool = False
     targets: TargetWish | None = None
     repriced: Mapping[str, Gpu] = field(default_factory=dict)
     costs: CostRules | None = None

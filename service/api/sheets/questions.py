@@ -98,7 +98,7 @@ PLANS = Question(
     line=plan_fields.best_line,
     fits=lambda answer: answer.recommendation is not None,
     columns=plan_fields.ROW_COLUMNS,
-    brief={"limit": 0, "explain": False},
+    brief={"limit": 0, "explain": False, "answer_only": True},
 )
 ESTIMATES = Question(
     name="estimate",
