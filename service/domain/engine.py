@@ -107,6 +107,11 @@ class Engine:
     notes: tuple[str, ...] = ()
     doubts: Mapping[str, Doubt] = field(default_factory=dict)
 
+    @property
+    def spreads_experts(self) -> bool:
+        """Whether it has a flag that spreads experts over ranks."""
+        return self.launch is not None and "expert_parallel" in self.launch.flags
+
     def profile(self, version: str | None) -> Profile:
         """The profile of a version; the newest known where none is named."""
         if version is None:

@@ -65,6 +65,7 @@ def split_choices(request: PlanRequest, wish: ServingWish) -> SplitChoices:
         tensor_parallel=wanted.tensor_parallel or DEFAULT_TENSOR_PARALLEL,
         pipeline_parallel=wanted.pipeline_parallel or DEFAULT_PIPELINE_PARALLEL,
         expert_parallel=wanted.expert_parallel or DEFAULT_EXPERT_PARALLEL,
+        spread_experts=wanted.expert_parallel is None and wish.engine.spreads_experts,
     )
 
 

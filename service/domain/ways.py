@@ -36,21 +36,42 @@ def divisible_splits(
         for e in choices.expert_parallel
     )
     splits = (split_of(t, p, e, 1) for _, p, t, e in combined)
-    return tuple(
-        split
-        for split in splits
-        if indivisible_experts(model, split) is None
+    found = (divided(model, quantization, split, choices) for split in splits)
+    return tuple(split for split in found if split is not None)
+
+
+def divided(
+    model: Architecture, quantization: Quantization, split: Split, choices: SplitChoices
+) -> Split | None:
+    """A split as it divides a model; None where it does not.
+
+    Experts that cannot be cut, because ranks would cut through groups of packed columns, are
+    spread over the same ranks whole where the choices leave that open.
+    """
+    spread = split_of(split.tensor, split.pipeline, split.tensor, 1)
+    tried = (split, spread) if choices.spread_experts and split.expert == 1 else (split,)
+    return next((one for one in tried if divides(model, quantization, one)), None)
+
+
+def divides(model: Architecture, quantization: Quantization, split: Split) -> bool:
+    """Whether a split divides a model in a format."""
+    return (
+        indivisible_experts(model, split) is None
         and indivisible(model, quantization, split) is None
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitChoices:
-    """Degrees of parallelism that may be combined."""
+    """Degrees of parallelism that may be combined.
+
+    spread_experts  whether experts may be spread over tensor ranks where these cannot cut them
+    """
 
     tensor_parallel: tuple[int, ...]
     pipeline_parallel: tuple[int, ...]
     expert_parallel: tuple[int, ...]
+    spread_experts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
