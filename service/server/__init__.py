@@ -1,0 +1,1 @@
+"""What gunicorn runs beside the application: the worker and the access lines."""
