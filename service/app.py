@@ -12,12 +12,21 @@ from pathlib import Path
 
 from flask import Flask, Response, g, request
 
-from service.api import catalog_routes, docs_routes, errors, observations, page_routes, routes
+from service.api import (
+    catalog_routes,
+    docs_routes,
+    errors,
+    metrics,
+    observations,
+    page_routes,
+    routes,
+)
 from service.api.ask import routes as ask_routes
 from service.api.body import MAX_HEADER_BODY_BYTES
 from service.api.build import Catalogs
 from service.api.chat import routes as chat_routes
 from service.api.chat.settings import chat_settings
+from service.api.reload import CatalogWatch
 from service.api.sheets import ready
 from service.api.sheets import routes as sheets
 from service.catalog.accuracy import load_scores
@@ -51,6 +60,11 @@ def catalog_version(paths: list[Path]) -> str:
     for path in paths:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def catalog_files(config: Path, gpus_path: Path) -> list[Path]:
+    """Every file that the catalogs are read from."""
+    return [gpus_path, *sorted(config.rglob("*.yaml"))]
 
 
 def read_catalogs(config: Path, gpus_path: Path) -> Catalogs:
@@ -91,7 +105,7 @@ def read_catalogs(config: Path, gpus_path: Path) -> Catalogs:
         formats=load_formats(config / "formats.yaml"),
         gguf_table=load_gguf_table(config / "gguf_architectures.yaml"),
         scores=load_scores(config / "accuracy.yaml"),
-        version=catalog_version([gpus_path, *sorted(config.rglob("*.yaml"))]),
+        version=catalog_version(catalog_files(config, gpus_path)),
     )
 
 
@@ -139,6 +153,15 @@ def with_hub(found: Catalogs, hub: Hub | None) -> Catalogs:
     return replace(found, models=models)
 
 
+def catalog_watch(hub: Hub | None) -> CatalogWatch:
+    """The catalogs of the files in use, which it can read anew."""
+    config, gpus_path = ROOT / "config", Path(os.environ.get("GPU_CATALOG", ROOT / "gpus.yaml"))
+    return CatalogWatch(
+        lambda: catalog_files(config, gpus_path),
+        lambda: with_hub(read_catalogs(config, gpus_path), hub),
+    )
+
+
 def create_app(hub: Hub | None = None) -> Flask:
     """The service; `GPU_CATALOG` names another file of cards, `HUB=on` looks models up.
 
@@ -148,11 +171,10 @@ def create_app(hub: Hub | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_HEADER_BODY_BYTES
     app.config["SERVICE_VERSION"] = SERVICE_VERSION
     app.config["OPENAPI_TEXT"] = (ROOT / "openapi.yaml").read_text(encoding="utf-8")
-    gpus_path = Path(os.environ.get("GPU_CATALOG", ROOT / "gpus.yaml"))
-    found = read_catalogs(ROOT / "config", gpus_path)
-    app.extensions["catalogs"] = with_hub(found, hub or hub_of(os.environ))
+    app.extensions["catalog_watch"] = catalog_watch(hub or hub_of(os.environ))
     app.extensions["chat"] = chat_settings(os.environ)
     app.url_map.strict_slashes = False
+    metrics.register(app)
     app.before_request(name_request)
     app.before_request(answer_head)
     app.after_request(add_headers)

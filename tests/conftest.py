@@ -27,5 +27,5 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture(scope="session")
 def catalogs(app: Flask) -> Catalogs:
-    found: Catalogs = app.extensions["catalogs"]
+    found: Catalogs = app.extensions["catalog_watch"].catalogs
     return found

@@ -26,7 +26,7 @@ HEAD = "# Written by `make accuracy` from the residuals of published measurement
 
 def scored(app: Flask) -> Scores:
     """All measurements through the service as it stands."""
-    return scores(app.test_client(), app.extensions["catalogs"], cases())
+    return scores(app.test_client(), app.extensions["catalog_watch"].catalogs, cases())
 
 
 def write_ranges(found: Mapping[str, Mapping[str, Range]]) -> None:

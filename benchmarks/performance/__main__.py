@@ -107,7 +107,7 @@ def page(catalogs: Catalogs, rounds: int) -> str:
 def main() -> None:
     """Measure and write the page."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
-    catalogs: Catalogs = create_app().extensions["catalogs"]
+    catalogs: Catalogs = create_app().extensions["catalog_watch"].catalogs
     PAGE.write_text(page(catalogs, rounds), encoding="utf-8")
 
 

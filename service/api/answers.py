@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import NotAcceptable
 
@@ -20,8 +20,10 @@ CSV = "text/csv"
 
 
 def catalogs() -> Catalogs:
-    """The catalogs in use."""
-    found: Catalogs = current_app.extensions["catalogs"]
+    """The catalogs in use, the same from the first to the last word of an answer."""
+    if "catalogs" not in g:
+        g.catalogs = current_app.extensions["catalog_watch"].catalogs
+    found: Catalogs = g.catalogs
     return found
 
 

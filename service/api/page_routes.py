@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from service.api.answers import catalogs, tagged, versions
 from service.api.errors import CatalogMoved, answer_of
+from service.api.metrics import counted
 from service.api.page_build import training_step
 from service.api.page_query import page_body
 from service.api.page_state import ASK, NotAPlan, State, page_state
@@ -71,7 +72,7 @@ def answered(flat: Flat) -> Results:
     """The view of the plan that parameters ask for."""
     wanted, body = asked(flat)
     stock = catalogs().stock
-    found = plan(wanted, stock)
+    found = counted(plan(wanted, stock))
     question = Question(
         host=request.host_url.rstrip("/"), flat=flat, body=body, versions=versions()
     )

@@ -23,6 +23,7 @@ from service.api.errors import CatalogMoved
 from service.api.flat import ESTIMATE_PLACES, PLAN_PLACES, Place, question_body
 from service.api.fleet_build import fleet_request
 from service.api.fleet_schema import FLEET
+from service.api.metrics import counted
 from service.api.plan_build import plan_request
 from service.api.rendering import RENDER, attached, wanted_system
 from service.api.repeats import kept
@@ -82,7 +83,7 @@ def get_estimate() -> Response:
 def planned(body: dict[str, Any]) -> Response:
     """The plan of a body, or what `render` makes of it."""
     system = wanted_system()
-    found = plan(plan_request(catalogs(), body), catalogs().stock)
+    found = counted(plan(plan_request(catalogs(), body), catalogs().stock))
     if system is None:
         return rendered(plan_report(found, versions()))
     return attached(*render(system, found, catalogs().stock.gpus, versions()))
@@ -131,5 +132,14 @@ def livez() -> Response:
 
 @BLUEPRINT.get("/readyz")
 def readyz() -> Response:
-    """The catalogs are loaded."""
-    return Response(json_text({"status": "ok", **versions()}), mimetype="application/json")
+    """The catalogs are loaded; changed files that are refused are named while good data stay."""
+    state = current_app.extensions["catalog_watch"].state
+    body = {
+        "status": "degraded" if state.degraded else "ok",
+        **versions(),
+        "catalog_age_seconds": round(state.age_seconds, 1),
+        "catalog_reloads": state.reloads,
+        "catalog_reload_failures": state.failures,
+        "catalog_error": state.error,
+    }
+    return Response(json_text(body), mimetype="application/json")

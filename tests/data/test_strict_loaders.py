@@ -192,7 +192,7 @@ def test_another_file_of_cards_replaces_the_catalog(
     path.write_text(CARD, encoding="utf-8")
     monkeypatch.setenv("GPU_CATALOG", str(path))
     app = create_app()
-    catalogs: Catalogs = app.extensions["catalogs"]
+    catalogs: Catalogs = app.extensions["catalog_watch"].catalogs
     assert list(catalogs.gpus.cards.entries) == ["house-card"]
     query = "/v1/plans?model=llama-3.2-1b&engine=generic"
     plan = app.test_client().get(query).json

@@ -11,7 +11,7 @@ from benchmarks.accuracy.scoring import Scores, scores
 
 @pytest.fixture(scope="module")
 def found(app: Flask) -> Scores:
-    return scores(app.test_client(), app.extensions["catalogs"], cases())
+    return scores(app.test_client(), app.extensions["catalog_watch"].catalogs, cases())
 
 
 def test_no_figure_is_worse_than_the_committed_one(found: Scores) -> None:

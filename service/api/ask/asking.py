@@ -17,6 +17,7 @@ from service.api.ask.reading import KEPT, PLACES, Reading, Said, value_at
 from service.api.ask.tokens import MAX_LINE
 from service.api.build import estimate_request
 from service.api.flat import ALIASES, question_body
+from service.api.metrics import counted
 from service.api.plan_build import plan_request
 from service.api.routes import validated
 from service.api.schemas import ESTIMATE, PLAN
@@ -93,7 +94,7 @@ def read_as(reading: Reading) -> Read:
 def planned(reading: Reading) -> Plan:
     """The plan of a reading, by way of the schema and the names of a posted body."""
     body = validated(PLAN, reading.body)
-    return plan(plan_request(catalogs(), body), catalogs().stock)
+    return counted(plan(plan_request(catalogs(), body), catalogs().stock))
 
 
 def estimated(reading: Reading) -> Estimate:

@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from service.api.answers import catalogs, versions
 from service.api.build import estimate_request
 from service.api.flat import ESTIMATE_PLACES, PLAN_PLACES, Place, question_body
+from service.api.metrics import counted
 from service.api.plan_build import plan_request
 from service.api.routes import validated
 from service.api.schemas import ESTIMATE, PLAN
@@ -73,7 +74,7 @@ class Question:
 
 def asked_plan(body: Mapping[str, Any]) -> Plan:
     """The smallest combination."""
-    return plan(plan_request(catalogs(), body), catalogs().stock)
+    return counted(plan(plan_request(catalogs(), body), catalogs().stock))
 
 
 def asked_estimate(body: Mapping[str, Any]) -> Estimate:
