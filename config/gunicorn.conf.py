@@ -37,6 +37,7 @@ forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
 logger_class = "service.server.access_log.JsonAccessLog"
 accesslog = os.environ.get("ACCESS_LOG", "-") or None
 
+os.environ.setdefault("REQUEST_SECONDS", "20")
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 own_metrics = METRICS not in os.environ
 if own_metrics:

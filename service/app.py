@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flask import Flask, Response, g, request
+from flask.typing import ResponseReturnValue
 
 from service.api import (
     catalog_routes,
@@ -19,6 +20,7 @@ from service.api import (
     metrics,
     observations,
     page_routes,
+    probes,
     routes,
 )
 from service.api.ask import routes as ask_routes
@@ -26,6 +28,7 @@ from service.api.body import MAX_HEADER_BODY_BYTES
 from service.api.build import Catalogs
 from service.api.chat import routes as chat_routes
 from service.api.chat.settings import chat_settings
+from service.api.deadline import ALARMS
 from service.api.reload import CatalogWatch
 from service.api.sheets import ready
 from service.api.sheets import routes as sheets
@@ -47,10 +50,14 @@ SERVICE_VERSION = "0.1.0"
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_HUB_CACHE = Path("~/.cache/gpu-memory-planner/hub")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+FILES, A_FILE = "/batch", 10
+"""Routes that answer a file of questions, and how many times the bound of one answer they have."""
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -162,13 +169,39 @@ def catalog_watch(hub: Hub | None) -> CatalogWatch:
     )
 
 
+class Planner(Flask):
+    """Flask with a bound on the time of one answer, where there is one."""
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        seconds: float | None = self.config["REQUEST_SECONDS"]
+        if seconds is None:
+            return super().dispatch_request()
+        several = request.url_rule is not None and request.url_rule.rule.endswith(FILES)
+        with ALARMS.within(seconds * (A_FILE if several else 1)):
+            return super().dispatch_request()
+
+
+def request_seconds(environment: Mapping[str, str]) -> float | None:
+    """The longest time of one answer; None where nothing bounds it.
+
+    Raises: CatalogError for anything but a positive number.
+    """
+    said = environment.get("REQUEST_SECONDS")
+    if said is None:
+        return None
+    if not re.fullmatch(r"\d{1,4}(\.\d{1,3})?", said) or not float(said):
+        raise CatalogError(f"REQUEST_SECONDS must be a number of seconds, not {said[:80]!r}")
+    return float(said)
+
+
 def create_app(hub: Hub | None = None) -> Flask:
     """The service; `GPU_CATALOG` names another file of cards, `HUB=on` looks models up.
 
     Raises: CatalogError where a data file or a setting is wrong.
     """
-    app = Flask(__name__, static_folder=None)
+    app = Planner(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_HEADER_BODY_BYTES
+    app.config["REQUEST_SECONDS"] = request_seconds(os.environ)
     app.config["SERVICE_VERSION"] = SERVICE_VERSION
     app.config["OPENAPI_TEXT"] = (ROOT / "openapi.yaml").read_text(encoding="utf-8")
     app.extensions["catalog_watch"] = catalog_watch(hub or hub_of(os.environ))
@@ -180,6 +213,7 @@ def create_app(hub: Hub | None = None) -> Flask:
     app.after_request(add_headers)
     errors.register(app)
     app.register_blueprint(routes.BLUEPRINT)
+    app.register_blueprint(probes.BLUEPRINT)
     app.register_blueprint(catalog_routes.BLUEPRINT)
     app.register_blueprint(observations.BLUEPRINT)
     app.register_blueprint(ask_routes.BLUEPRINT)

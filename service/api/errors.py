@@ -12,12 +12,13 @@ from flask import Flask, Response, g
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from service.api.deadline import TookTooLong
 from service.catalog.hub import HubBroken, HubFailure, HubGated, HubSlow
 from service.domain.errors import InvalidRequest, UnknownName
 from service.presentation.renderers.work import NothingToRender
 
 LOG = logging.getLogger("service")
-UNPROCESSABLE, NOT_FOUND, SERVER_ERROR = 422, 404, 500
+UNPROCESSABLE, NOT_FOUND, SERVER_ERROR, UNAVAILABLE = 422, 404, 500, 503
 TITLES = {422: "Invalid request", 404: "Not found", 500: "Internal error"}
 
 
@@ -114,6 +115,12 @@ def of_hub(error: HubFailure) -> Problem:
     return Problem(status=status, title=title, detail=str(error))
 
 
+def of_late(_error: TookTooLong) -> Problem:
+    """An answer that was not found in time."""
+    detail = "the answer took too long; name fewer cards or models, or ask again later"
+    return Problem(status=UNAVAILABLE, title="Took too long", detail=detail)
+
+
 def of_http(error: HTTPException) -> Problem:
     """Werkzeug's own errors."""
     status = error.code or SERVER_ERROR
@@ -133,6 +140,7 @@ KINDS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     UnknownName: of_unknown,
     CatalogMoved: of_moved,
     HubFailure: of_hub,
+    TookTooLong: of_late,
     HTTPException: of_http,
 }
 
@@ -141,6 +149,13 @@ def problem_of(error: Exception) -> Problem:
     """What is wrong, for answers that carry it in a form of their own."""
     kind = next((one for one in KINDS if isinstance(error, one)), None)
     return KINDS[kind](error) if kind else of_crash(error)
+
+
+def on_late(error: TookTooLong) -> Response:
+    """An answer that was not found in time."""
+    said = on_any(error)
+    said.headers["Retry-After"] = "10"
+    return said
 
 
 def on_http(error: HTTPException) -> Response:
@@ -166,6 +181,7 @@ def on_nothing(error: NothingToRender) -> Response:
 
 HANDLERS: Mapping[type[Exception], Callable[[Any], Response]] = {
     NothingToRender: on_nothing,
+    TookTooLong: on_late,
     HTTPException: on_http,
     Exception: on_any,
 }

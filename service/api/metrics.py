@@ -32,6 +32,7 @@ LATENCY = Histogram(
 )
 PLANS = Counter("planner_plans", "Plans by what they are for and verdict", ["workload", "verdict"])
 EVALUATED = Counter("planner_options_evaluated", "Options that plans looked at", ["workload"])
+SHED = Counter("planner_requests_shed", "Requests refused because the queue was too long")
 Arguments = ParamSpec("Arguments")
 
 
@@ -60,6 +61,12 @@ def counted(found: Plan) -> Plan:
     """The plan, which is in the metrics now."""
     count_plan(found)
     return found
+
+
+@harmless
+def count_refusal() -> None:
+    """Note a request that was refused at the door."""
+    SHED.inc()
 
 
 def start_clock() -> None:

@@ -37,7 +37,6 @@ from service.presentation.estimates import estimate_report
 from service.presentation.fleets import fleet_report
 from service.presentation.plans import plan_report
 from service.presentation.renderers.table import render
-from service.presentation.rendering import json_text
 
 BLUEPRINT = kept(Blueprint("questions", __name__))
 FOOTPRINT_PRECISIONS = ("float32", "float16", "int8", "int4")
@@ -122,24 +121,3 @@ def post_footprint() -> Response:
 def get_openapi() -> Response:
     """The contract."""
     return tagged(current_app.config["OPENAPI_TEXT"], "application/yaml")
-
-
-@BLUEPRINT.get("/livez")
-def livez() -> Response:
-    """The process answers."""
-    return Response('{"status":"ok"}', mimetype="application/json")
-
-
-@BLUEPRINT.get("/readyz")
-def readyz() -> Response:
-    """The catalogs are loaded; changed files that are refused are named while good data stay."""
-    state = current_app.extensions["catalog_watch"].state
-    body = {
-        "status": "degraded" if state.degraded else "ok",
-        **versions(),
-        "catalog_age_seconds": round(state.age_seconds, 1),
-        "catalog_reloads": state.reloads,
-        "catalog_reload_failures": state.failures,
-        "catalog_error": state.error,
-    }
-    return Response(json_text(body), mimetype="application/json")

@@ -8,9 +8,12 @@ costs a socket until its time is over.
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any
@@ -18,12 +21,17 @@ from typing import Any
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from service.api.body import MAX_HEADER_BODY_BYTES
+from service.api.metrics import count_refusal
+from service.server.admission import Admission
 from service.server.arrival import Arrival
+from service.server.refusal import busy
 
 CHUNK_BYTES = 262_144
 MOST_HEAD_BYTES = 600_000  # above gunicorn's own bound: fields x size of a field
 MOST_HELD_BYTES = 256_000_000
 STALL_SECONDS = 10
+QUEUE_SECONDS = float(os.environ.get("QUEUE_SECONDS", "5"))
+PROBES = (b"GET /livez", b"GET /readyz", b"GET /metrics")
 LEAVE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NOTHING_TO_ACCEPT = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}
 
@@ -69,6 +77,11 @@ def bound_stalls(sock: socket.socket) -> None:
 class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     """gunicorn's thread worker behind a buffer of whole requests."""
 
+    def init_process(self) -> None:
+        self.admission = Admission(self.cfg.threads, QUEUE_SECONDS)
+        self.probes = ThreadPoolExecutor(1, "probe")
+        super().init_process()
+
     def accept(self, listener: socket.socket) -> None:
         try:
             sock, client = listener.accept()
@@ -84,13 +97,48 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no 
         """Start a thread on a whole request; collect the rest of any other."""
         conn.take_read_ahead()
         if conn.arrival.is_whole():
-            super().enqueue_req(conn)
+            self.let_in(conn)
             return
         conn.sock.setblocking(False)
         conn.timeout = time.monotonic() + self.cfg.timeout
         self.pending_conns.append(conn)
         collect = partial(self.on_pending_socket_readable, conn)
         self.poller.register(conn.sock, EVENT_READ, collect)
+
+    def let_in(self, conn: Arriving) -> None:
+        """Queue a whole request for a thread.
+
+        Probes have a thread of their own, so that a busy service is not taken for a dead one.
+        """
+        if conn.arrival.bytes.startswith(PROBES):
+            started = self.probes.submit(self.handle, conn)
+        else:
+            seconds = self.admission.retry_seconds(time.monotonic())
+            if seconds is not None:
+                self.refuse(conn, seconds)
+                return
+            self.admission.enter(time.monotonic())
+            started = self.tpool.submit(self.queued, conn)
+        started.add_done_callback(
+            lambda done: self.method_queue.defer(self.finish_request, conn, done)
+        )
+
+    def refuse(self, conn: Arriving, seconds: int) -> None:
+        """Tell a caller to come again, from the poller: the answer fits any socket's buffer."""
+        count_refusal()
+        with suppress(OSError):
+            conn.sock.send(busy(conn.arrival.bytes, seconds))
+        self.nr_conns -= 1
+        conn.close()
+
+    def queued(self, conn: Arriving) -> Any:
+        """Answer a request from the queue, and learn from it how fast the queue moves."""
+        self.admission.begin()
+        began = time.monotonic()
+        try:
+            return self.handle(conn)
+        finally:
+            self.admission.finish(time.monotonic() - began)
 
     def on_pending_socket_readable(self, conn: Arriving, client: socket.socket) -> None:
         """Collect what a sender sent."""

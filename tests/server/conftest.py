@@ -65,14 +65,20 @@ class Server:
 Start = Callable[..., Server]
 
 
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     running: list[Server] = []
 
     def started(**settings: str) -> Server:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         running.append(Server(port, tmp_path / f"log-{port}", settings))
         running[-1].wait(running[-1].answers)
         return running[-1]
