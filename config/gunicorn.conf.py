@@ -1,5 +1,6 @@
 """gunicorn: workers by CPU quota, whole requests only, preload, a heartbeat in shared memory."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -51,6 +52,12 @@ def on_starting(_server: Any) -> None:
     """Metrics begin anew with the service."""
     for left in Path(os.environ.get(METRICS, os.devnull)).glob("*.db"):
         left.unlink()
+
+
+def when_ready(_server: Any) -> None:
+    """What was read is there to stay: no collection looks at it, and workers share its pages."""
+    gc.collect()
+    gc.freeze()
 
 
 def post_worker_init(worker: Any) -> None:
