@@ -20,7 +20,7 @@ FLEET = "/v1/plans?model=deepseek-v3&context_tokens=32768&concurrency=64"
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> Flask:
-    monkeypatch.setenv("REQUEST_SECONDS", "0.2")
+    monkeypatch.setenv("REQUEST_SECONDS", "1")
     app = create_app()
     app.add_url_rule("/endless", view_func=endless)
     return app
