@@ -48,6 +48,10 @@ loading: $(STAMPS)/test ## Replay how MXFP4 experts are loaded; shows the shares
 docs: $(STAMPS)/test ## Write docs/MODELS.md from the catalog
 	$(BIN)/python -m benchmarks.models
 
+.PHONY: soak
+soak: $(STAMPS)/test ## Faults under load, and a minute of fifty callers; write docs/RELIABILITY.md
+	$(BIN)/python -m benchmarks.reliability
+
 bench: $(STAMPS)/test ## Time estimates and plans, in process and over HTTP; write docs/PERFORMANCE.md
 	$(BIN)/python -m benchmarks.performance
 

@@ -94,7 +94,7 @@ def post(port: int, path: str, body: bytes) -> tuple[int, bytes]:
 def serving(application: str, path: str, body: bytes) -> Generator[Server]:
     """One worker of gunicorn, from its first answer on."""
     port = free_port()
-    environment = {**os.environ, "PORT": str(port), "WEB_CONCURRENCY": "1"}
+    environment = {**os.environ, "PORT": str(port), "WEB_CONCURRENCY": "1", "ACCESS_LOG": ""}
     command = [sys.executable, "-m", "gunicorn", "--config", CONFIG, "--log-level", "error"]
     started = time.monotonic()
     process = subprocess.Popen(  # ruff: ignore[subprocess-without-shell-equals-true] - no shell

@@ -173,6 +173,22 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no 
         conn.hand_over()
         return super().handle(conn)
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """A worker that stops takes those who knocked already and shuts its door.
+
+        Left open, the door would take callers whom nobody answers: a refused caller can ask another
+        replica at once, a reset one does not know whether it was heard.
+        """
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            known = -1
+            while known != self.nr_conns:
+                known = self.nr_conns
+                self.accept(listener)
+            listener.close()
+
     def _cap_keepalive(self, deadline: float) -> None:
         """A worker that stops waits for half-sent requests as briefly as for silent callers."""
         super()._cap_keepalive(deadline)

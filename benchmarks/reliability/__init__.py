@@ -1,0 +1,1 @@
+"""Faults while the service is under load, and what callers lost."""
