@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 BIN := $(VENV)/bin
 
-.PHONY: help serve test lint accuracy bench loading lock docs picture clean
+.PHONY: help serve test lint accuracy bench loading lock docs picture clean image-steps sbom
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 12
@@ -60,8 +60,21 @@ picture: $(STAMPS)/test ## Take the README's picture anew, as the browser tests 
 	mkdir -p docs/images && cp build/screenshots/readme.png docs/images/page.png
 
 lock: ## Compile the lock files anew (needs uv)
-	for name in requirements requirements-dev; do uv pip compile --universal --python-version 3.11 \
+	for name in requirements requirements-dev requirements-sbom; do uv pip compile --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-emit-index-url --no-annotate $$name.in -o $$name.txt; done
+
+image-steps: $(BIN)/python ## Run the Dockerfile's steps and its container in a chroot (needs root, no container engine)
+	deploy/image-steps.sh $(BIN)/python
+
+# Its tools stand apart: openpyxl reads files in another way where lxml or defusedxml is installed.
+sbom: $(BIN)/python ## Write build/sbom.json (CycloneDX) and docs/LICENCES.md
+	$(BIN)/python -m venv build/sbom-tools
+	build/sbom-tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sbom.txt
+	$(BIN)/python -m venv --clear --without-pip build/sbom-runtime
+	build/sbom-tools/bin/pip --python build/sbom-runtime install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	build/sbom-tools/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
+	  --of JSON -o build/sbom.json build/sbom-runtime
+	$(BIN)/python -m benchmarks.licences build/sbom.json
 
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) $(STAMPS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
