@@ -24,7 +24,7 @@ PYTHON = Path(sys.base_prefix)
 HOST_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", str(PYTHON))
 DEVICES = ("null", "zero", "random", "urandom")
 PASSED_ON = ("PIP_INDEX_URL", "PIP_CERT", "SSL_CERT_FILE", "HTTPS_PROXY", "https_proxy")
-ASKED = ("/livez", "/readyz", "/openapi.yaml", "/", "/docs", "/v1/gpus", "/v1/models")
+ASKED = ("/livez", "/readyz", "/metrics", "/openapi.yaml", "/", "/docs", "/v1/gpus", "/v1/models")
 ESTIMATE = "/v1/estimates?model=llama-3.1-8b&gpu=h100-sxm5-80gb"
 READY_SECONDS = 60
 
