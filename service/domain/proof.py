@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from service.domain.candidates import CardClass, Format
 from service.domain.judging import at_risk, sides_of
@@ -105,13 +106,15 @@ def proof(
     """
     own, split = best.fit.cards, best.fit.split
     rows = [shortfall(search, own, best.fit.format, n) for n in range(split.cards - 1, 0, -1)]
+    lightest: dict[int, tuple[Format, ...]] = {}
     for cards in classes:
-        forms = preferable(search, best, cards)
-        if cards is not own and not complete:
-            smallest = min(
-                forms, key=lambda pair: search.workload.least_weight_bytes(pair[0]), default=None
-            )
-            forms = iter([smallest] if smallest else [])
+        if cards is own or complete:
+            forms = preferable(search, best, cards, cards.formats)
+        else:
+            place = id(cards.formats)
+            if place not in lightest:
+                lightest[place] = lightest_first(search, cards.formats)
+            forms = islice(preferable(search, best, cards, lightest[place]), 1)
         for form, count in forms:
             shown = least_missing(search, cards, form, count) if complete else count
             rows.append(shortfall(search, cards, form, shown))
@@ -119,16 +122,23 @@ def proof(
     return tuple(row for row in rows if row.short_by_bytes >= 0)
 
 
-def preferable(search: Search, best: Arrangement, cards: CardClass) -> Iterator[tuple[Format, int]]:
+def lightest_first(search: Search, formats: tuple[Format, ...]) -> tuple[Format, ...]:
+    """Formats by the weights that they take at least."""
+    return tuple(sorted(formats, key=search.workload.least_weight_bytes))
+
+
+def preferable(
+    search: Search, best: Arrangement, cards: CardClass, formats: tuple[Format, ...]
+) -> Iterator[tuple[Format, int]]:
     """Formats of a class with the largest number of cards at which they would be preferred."""
-    most = {
-        rank: most_preferred(search, best, cards, rank)
-        for rank in {form.quality_rank for form in cards.formats}
-    }
-    for form in cards.formats:
+    most: dict[int, int] = {}
+    for form in formats:
+        rank = form.quality_rank
+        if rank not in most:
+            most[rank] = most_preferred(search, best, cards, rank)
         is_own = cards is best.fit.cards and form is best.fit.format
-        if most[form.quality_rank] and not is_own:
-            yield form, most[form.quality_rank]
+        if most[rank] and not is_own:
+            yield form, most[rank]
 
 
 def most_preferred(search: Search, best: Arrangement, cards: CardClass, rank: int) -> int:
