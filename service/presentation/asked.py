@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service.domain.hardware import Gpu
@@ -37,27 +37,20 @@ class Read:
 
 def plan_asked(read: Read, plan: Plan, versions: View) -> Report:
     """A plan and its reading."""
-    found = plan_report(plan, versions)
-    return Report(
-        data={"command": "plan", "reading": read.view, "plan": found.data, **versions},
-        summary=(*found.summary, *read.lines),
-        rows=found.rows,
-        columns=found.columns,
-        shown=found.shown,
-        fits=found.fits,
-    )
+    return with_reading("plan", read, plan_report(plan, versions), versions)
 
 
 def estimate_asked(read: Read, result: Estimate, versions: View) -> Report:
     """An estimate and its reading."""
-    found = estimate_report(result, versions)
-    return Report(
-        data={"command": "estimate", "reading": read.view, "estimate": found.data, **versions},
+    return with_reading("estimate", read, estimate_report(result, versions), versions)
+
+
+def with_reading(command: str, read: Read, found: Report, versions: View) -> Report:
+    """A report under the name of its command, and how the line was read."""
+    return replace(
+        found,
+        data={"command": command, "reading": read.view, command: found.data, **versions},
         summary=(*found.summary, *read.lines),
-        rows=found.rows,
-        columns=found.columns,
-        shown=found.shown,
-        fits=found.fits,
     )
 
 

@@ -113,15 +113,20 @@ def dollars(amount: Decimal | None) -> str:
     return "" if amount is None else f"{amount:,.0f}"
 
 
-def fewer(plan: Plan, best: Option) -> Iterator[str]:
-    """Why the next smaller number of the same cards fails; of one card, the nearest other card."""
-    own = [
+def smaller(plan: Plan, best: Option) -> list[Rejection]:
+    """Why smaller numbers of an option's card fail in its format."""
+    return [
         row
         for row in plan.rejected
         if row.gpu == best.gpu.id
         and row.quantization == best.quantization
         and row.cards < best.cards
     ]
+
+
+def fewer(plan: Plan, best: Option) -> Iterator[str]:
+    """Why the next smaller number of the same cards fails; of one card, the nearest other card."""
+    own = smaller(plan, best)
     others = [row for row in plan.rejected if row.reason == "memory" and best.cards == 1]
     if own:
         row = max(own, key=lambda one: one.cards)

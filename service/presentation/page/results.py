@@ -19,7 +19,7 @@ from service.presentation.page.grids import Matrix, matrix
 from service.presentation.page.headline import Fact, Headline, facts, headline
 from service.presentation.page.numbers import place, size
 from service.presentation.page.vocabulary import field_label, in_words
-from service.presentation.plan_words import fewer, remedies
+from service.presentation.plan_words import fewer, remedies, smaller
 from service.presentation.words import counted, gib
 
 MOST_REASONS = 4
@@ -121,14 +121,7 @@ def shortfall(plan: Plan) -> Shortfall | None:
     best = plan.recommendation
     if best is None:
         return None
-    own = [
-        row
-        for row in plan.rejected
-        if row.gpu == best.gpu.id
-        and row.quantization == best.quantization
-        and row.cards < best.cards
-        and row.short_by_bytes > 0
-    ]
+    own = [row for row in smaller(plan, best) if row.short_by_bytes > 0]
     if not own:
         return None
     row = max(own, key=lambda one: one.cards)
