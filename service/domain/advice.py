@@ -32,7 +32,7 @@ def changed(search: Search, *, wish: ServingWish | None = None, risk: Risk | Non
     """The same search for another workload or another bound."""
     request = replace(search.request, risk=risk) if risk else search.request
     new = wish or search.wish
-    return replace(search, request=request, wish=new, _candidates={}, _sizes={}, _smallest={})
+    return replace(search, request=request, wish=new)
 
 
 def shorter(search: Search, base: Fit) -> Iterator[Change]:

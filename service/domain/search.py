@@ -90,10 +90,10 @@ class Search:
     workload: Workload = field(init=False)
     share: Share = field(init=False)
     split_choices: SplitChoices = field(init=False)
-    _grounds: dict[int, Ground] = field(default_factory=dict)
-    _candidates: dict[tuple[object, ...], Candidates] = field(default_factory=dict)
-    _sizes: dict[int | None, list[int]] = field(default_factory=dict)
-    _smallest: dict[tuple[int, int | None], SmallestCards] = field(default_factory=dict)
+    _grounds: dict[int, Ground] = field(init=False, default_factory=dict)
+    _candidates: dict[tuple[object, ...], Candidates] = field(init=False, default_factory=dict)
+    _sizes: dict[int | None, list[int]] = field(init=False, default_factory=dict)
+    _smallest: dict[tuple[int, int | None], SmallestCards] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Settle what every step needs."""
