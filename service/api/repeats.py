@@ -75,7 +75,9 @@ def question() -> Key:
 
 def repeats() -> Repeats:
     """The answers of this application."""
-    found: Repeats = current_app.extensions.setdefault("repeats", Repeats())
+    found: Repeats | None = current_app.extensions.get("repeats")
+    if found is None:
+        found = current_app.extensions.setdefault("repeats", Repeats())
     return found
 
 
