@@ -1,5 +1,7 @@
 """Answers given before: kept by question and data, bounded, and never shown to another question."""
 
+from typing import Any
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -7,7 +9,7 @@ from flask.testing import FlaskClient
 from service.api import routes
 from service.api.repeats import Kept, Repeats
 
-BODY = {
+BODY: dict[str, Any] = {
     "model": "llama-3.1-8b",
     "workload": {"kind": "inference", "context_tokens": 8111},
     "placement": {"gpu": "l4-24gb"},
@@ -37,6 +39,16 @@ def test_the_same_question_is_worked_out_once(
     assert first.data == second.data
     assert first.headers["ETag"] == second.headers["ETag"]
     assert first.headers["X-Request-Id"] != second.headers["X-Request-Id"]
+
+
+def test_another_body_is_another_question(
+    app: Flask, client: FlaskClient, worked_out: list[object]
+) -> None:
+    app.extensions.pop("repeats", None)
+    other = {**BODY, "workload": {**BODY["workload"], "context_tokens": 4096}}
+    first, second = (client.post("/v1/estimates", json=body) for body in (BODY, other))
+    assert len(worked_out) == 2
+    assert first.headers["ETag"] != second.headers["ETag"]
 
 
 def test_another_form_or_data_is_another_question(
